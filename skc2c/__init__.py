@@ -1,0 +1,16 @@
+"""Scikit-learn compatible neural networks that are smooth where they should be."""
+
+from skc2c.estimators import C2CClassifier, C2CRegressor
+from skc2c.penalties import C2C, VAT, Jacobian, Noise, Penalty
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "C2C",
+    "VAT",
+    "C2CClassifier",
+    "C2CRegressor",
+    "Jacobian",
+    "Noise",
+    "Penalty",
+]

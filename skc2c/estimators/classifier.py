@@ -1,0 +1,270 @@
+"""The classifier: labels in, probabilities out."""
+
+from numbers import Real
+
+import numpy as np
+from sklearn.base import ClassifierMixin
+from sklearn.metrics import accuracy_score
+from sklearn.utils._param_validation import StrOptions
+from sklearn.utils.multiclass import check_classification_targets, type_of_target
+from sklearn.utils.validation import column_or_1d
+
+from skc2c.estimators.perceptron import Perceptron
+from skc2c.estimators.shared_docstrings import shared_docstrings
+
+
+@shared_docstrings
+class C2CClassifier(ClassifierMixin, Perceptron):
+    """Multilayer perceptron classifier that is smooth around the data.
+
+    Minimises the log-loss plus ``alpha`` times a penalty on how much the output changes
+    within a neighbourhood of radius ``epsilon`` of each row.
+
+    Parameters
+    ----------
+    {parameters}
+
+    class_weight : dict or 'balanced', default=None
+        Weights of the classes, multiplied with the sample weights. ``'balanced'``
+        weights every class inversely to its (weighted) frequency. Not for multilabel y.
+
+    {last_parameters}
+
+    Attributes
+    ----------
+    classes_ : ndarray of shape (n_classes,)
+        Class labels; for multilabel y the indices of the outputs.
+
+    {attributes}
+
+    See Also
+    --------
+    C2CRegressor : The same network for regression.
+    sklearn.neural_network.MLPClassifier : Without the penalty.
+
+    Notes
+    -----
+    {notes}
+
+    References
+    ----------
+    {references}
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_breast_cancer
+    >>> from sklearn.model_selection import train_test_split
+    >>> from sklearn.pipeline import make_pipeline
+    >>> from sklearn.preprocessing import StandardScaler
+    >>> from skc2c import C2CClassifier
+    >>> X, y = load_breast_cancer(return_X_y=True)
+    >>> X_train, X_test, y_train, y_test = train_test_split(X, y, random_state=0)
+    >>> clf = make_pipeline(StandardScaler(), C2CClassifier(random_state=0))
+    >>> clf.fit(X_train, y_train).score(X_test, y_test) > 0.95
+    True
+    """
+
+    _parameter_constraints = {
+        **Perceptron._parameter_constraints,
+        "class_weight": [dict, StrOptions({"balanced"}), None],
+    }
+
+    def __init__(
+        self,
+        hidden_layer_sizes=(100,),
+        activation="relu",
+        *,
+        penalty="c2c",
+        alpha=0.1,
+        epsilon=0.3,
+        l2=1e-4,
+        solver="adam",
+        batch_size="auto",
+        learning_rate_init=0.001,
+        max_iter=200,
+        shuffle=True,
+        tol=1e-4,
+        early_stopping=False,
+        validation_fraction=0.1,
+        n_iter_no_change=10,
+        warm_start=False,
+        class_weight=None,
+        dtype="auto",
+        random_state=None,
+        verbose=False,
+    ):
+        self._set_parameters(locals())
+
+    def fit(self, X, y, sample_weight=None):
+        """Fit the network.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Training rows. Scale the features alike: `epsilon` is in their units.
+        y : array-like of shape (n_samples,) or (n_samples, n_outputs)
+            Labels (strings, integers, booleans), or a 0/1 indicator matrix (multilabel).
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights of the rows. A row of weight zero counts as not there.
+
+        Returns
+        -------
+        self : C2CClassifier
+
+        Raises
+        ------
+        ValueError
+            On invalid parameters or data, fewer than two classes, or a loss that stops
+            being finite. The estimator is then as it was before.
+        """
+        return self._fit_or_leave(X, y, sample_weight)
+
+    def predict(self, X):
+        """Predict labels.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+
+        Returns
+        -------
+        y : ndarray of shape (n_samples,) or (n_samples, n_outputs)
+            The most probable label; for multilabel y the indicator matrix of the outputs
+            with a probability above one half.
+        """
+        return self._decode(self._link(X))
+
+    def decision_function(self, X):
+        """Network output before the softmax or logistic function: the logits.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+
+        Returns
+        -------
+        h : ndarray of shape (n_samples,) or (n_samples, n_outputs)
+            For two classes, the log-odds of ``classes_[1]``.
+        """
+        h = self._link(X)
+        return h[:, 0] if h.shape[1] == 1 else h
+
+    def predict_proba(self, X):
+        """Predict probabilities.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+
+        Returns
+        -------
+        proba : ndarray of shape (n_samples, n_classes) or (n_samples, n_outputs)
+            Of every class, in the order of `classes_`; for multilabel y of every output
+            being 1.
+        """
+        h = self._link(X)
+        return self._family()._mean(_both_sides(h))
+
+    def predict_log_proba(self, X):
+        """Predict logarithms of probabilities, computed without their underflow.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+
+        Returns
+        -------
+        log_proba : ndarray of shape (n_samples, n_classes) or (n_samples, n_outputs)
+            Finite even where `predict_proba` is zero.
+        """
+        h = self._link(X)
+        return self._family().log_mean(_both_sides(h))
+
+    def _decode(self, h):
+        """Labels from the network output."""
+        if h.shape[1] == 1:
+            return self.classes_[(h[:, 0] > 0).astype(int)]
+        if self.out_activation_ == "softmax":
+            return self.classes_[h.argmax(axis=1)]
+        return (h > 0).astype(int)
+
+    def _encode(self, y, weight, reset):
+        """One-hot rows, one 0/1 column (two classes) or the indicator matrix itself."""
+        check_classification_targets(y)
+        if type_of_target(y).startswith("multilabel"):
+            return self._encode_multilabel(y, weight, reset)
+        y = column_or_1d(y, warn=True)
+        classes = np.unique(y)
+        if reset:
+            self.classes_ = classes
+        elif not np.isin(classes, self.classes_).all():
+            raise ValueError(
+                f"warm_start=True needs the classes of the previous fit, {self.classes_}. "
+                f"Got {classes} instead."
+            )
+        codes = np.searchsorted(self.classes_, y)
+        counts = np.bincount(codes, weights=weight, minlength=len(self.classes_))
+        if np.count_nonzero(counts) < 2:
+            raise ValueError(
+                "y needs rows of at least two classes, with a positive weight. Got one class "
+                f"only: {self.classes_[counts > 0]}."
+            )
+        weight = self._weigh_classes(codes, weight, counts)
+        if len(self.classes_) == 2:
+            return codes[:, None].astype(np.float32), weight, "logistic"
+        return np.eye(len(self.classes_), dtype=np.float32)[codes], weight, "softmax"
+
+    def _encode_multilabel(self, y, weight, reset):
+        if self.class_weight is not None:
+            raise ValueError(
+                f"class_weight={self.class_weight!r} is not defined for multilabel y. "
+                "Use None, and sample_weight if rows differ in weight."
+            )
+        y = y.toarray() if hasattr(y, "toarray") else y
+        if reset:
+            self.classes_ = np.arange(y.shape[1])
+        return y.astype(np.float32), weight, "logistic"
+
+    def _weigh_classes(self, codes, weight, counts):
+        """Multiply the weights of the rows with those of their classes."""
+        if self.class_weight is None:
+            return weight
+        if self.class_weight == "balanced":
+            factors = counts.sum() / (np.count_nonzero(counts) * np.maximum(counts, 1e-300))
+        else:
+            factors = self._class_factors()
+        return factors[codes] if weight is None else weight * factors[codes]
+
+    def _class_factors(self):
+        """The dictionary `class_weight` as an array; classes it does not name have 1."""
+        factors = np.ones(len(self.classes_))
+        for label, factor in self.class_weight.items():
+            found = self.classes_ == label
+            if not np.any(found):
+                raise ValueError(f"class_weight names {label!r}, but classes_ is {self.classes_}.")
+            if not (isinstance(factor, Real) and 0 <= factor < np.inf):
+                raise ValueError(
+                    "The values of class_weight must be in the range [0.0, inf). "
+                    f"Got {factor!r} for class {label!r}."
+                )
+            factors[found] = factor
+        return factors
+
+    def _strata(self, y):
+        if y.shape[1] == 1:
+            return y[:, 0]
+        return y.argmax(axis=1) if self.out_activation_ == "softmax" else None
+
+    def _validation_score(self, h, y, weight):
+        # Targets of -1/2 and 1/2 decode as outputs do.
+        return accuracy_score(self._decode(y - 0.5), self._decode(h), sample_weight=weight)
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.classifier_tags.multi_label = True
+        return tags
+
+
+def _both_sides(h):
+    """For two classes, the log-odds of each; otherwise h itself."""
+    return np.hstack([-h, h]) if h.shape[1] == 1 else h

@@ -1,0 +1,352 @@
+"""What the classifier and the regressor share: parameters, validation, fitting, output."""
+
+import copy
+import inspect
+import warnings
+from numbers import Integral, Real
+
+import numpy as np
+from sklearn.base import BaseEstimator
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.model_selection import train_test_split
+from sklearn.utils import check_array, check_random_state
+from sklearn.utils._param_validation import Interval, Options, StrOptions
+from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
+
+from skc2c.families import FAMILIES
+from skc2c.network import ACTIVATIONS, Network
+from skc2c.objective import Objective, row_blocks
+from skc2c.penalties import PENALTIES, Penalty
+from skc2c.rows import Rows
+from skc2c.solvers import DivergenceError, Monitor, adam, batches, lbfgs
+
+_NON_NEGATIVE = Interval(Real, 0, None, closed="left")
+_POSITIVE = Interval(Real, 0, None, closed="neither")
+_COUNT = Interval(Integral, 1, None, closed="left")
+_FLOATS = (np.float64, np.float32)
+
+
+class Perceptron(BaseEstimator):
+    """A penalised multilayer perceptron; a subclass says what y means.
+
+    A subclass gives ``_encode(y, weight, reset)``, which returns y as an array of shape
+    (n, K), the weights, and the name of the output activation; and
+    ``_validation_score(h, y, weight)``. It may give ``_strata(y)`` and
+    ``_center_and_scale(y, weight)``.
+    """
+
+    _y_checks = {"multi_output": True}
+
+    _parameter_constraints = {
+        "hidden_layer_sizes": ["array-like", _COUNT],
+        "activation": [StrOptions(set(ACTIVATIONS))],
+        "penalty": [StrOptions(set(PENALTIES) - {None}), Penalty, None],
+        "alpha": [_NON_NEGATIVE],
+        "epsilon": [_NON_NEGATIVE, "array-like"],
+        "l2": [_NON_NEGATIVE],
+        "solver": [StrOptions({"adam", "lbfgs"})],
+        "batch_size": [StrOptions({"auto"}), _COUNT],
+        "learning_rate_init": [_POSITIVE],
+        "max_iter": [_COUNT],
+        "shuffle": ["boolean"],
+        "tol": [_NON_NEGATIVE],
+        "early_stopping": ["boolean"],
+        "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
+        "n_iter_no_change": [_COUNT, Options(Real, {np.inf})],
+        "warm_start": ["boolean"],
+        "dtype": [StrOptions({"auto", "float32", "float64"})],
+        "random_state": ["random_state"],
+        "verbose": ["verbose"],
+    }
+
+    def _set_parameters(self, values):
+        """Store what ``__init__`` was given; `values` are its local variables."""
+        for name in inspect.signature(type(self).__init__).parameters:
+            if name in values:
+                setattr(self, name, values[name])
+
+    # ------------------------------------------------------------------------- fitting
+
+    def _fit_or_leave(self, X, y, sample_weight):
+        """Fit on a copy and take over the outcome: an error leaves `self` as it was."""
+        attempt = copy.copy(self)
+        attempt._fit(X, y, sample_weight)
+        self.__dict__ = attempt.__dict__
+        return self
+
+    def _fit(self, X, y, sample_weight):
+        penalty = self._validate_parameters()
+        continues = self.warm_start and hasattr(self, "coefs_")
+        X, y, weight = self._validate_rows(X, y, sample_weight, reset=not continues)
+        epsilon = self._validate_epsilon(X.shape[1])
+        y, weight, self.out_activation_ = self._encode(y, weight, reset=not continues)
+        draws = _Draws(self.random_state)
+        train, held_out = self._split(_used_rows(X, y, weight), draws.split)
+        if self.solver == "lbfgs":
+            train = train.canonical()
+        center, scale = self._center_and_scale(train.y, train.weight)
+        train = _standardize(train, center, scale, self._training_dtype())
+
+        network = Network((X.shape[1], *self._hidden_units(), y.shape[1]), self.activation)
+        theta = (
+            self._stored_theta(network, center, scale)
+            if continues
+            else network.initialize(draws.initial, train.X.dtype)
+        )
+        objective = Objective(
+            network, self._family(), penalty, self.alpha, epsilon, self.l2, train
+        )
+        monitor = self._monitor(network, held_out, center, scale)
+        solution = self._solve(objective, theta, monitor, draws)
+        self._store(network, solution, center, scale, X.dtype, len(train))
+
+    def _validate_parameters(self):
+        """Check every parameter that can be checked without data; return the penalty."""
+        self._validate_params()
+        self._hidden_units()
+        penalty = self.penalty
+        if not isinstance(penalty, Penalty):
+            penalty = PENALTIES[penalty]()
+        penalty._validate_params()
+        return penalty
+
+    def _hidden_units(self):
+        sizes = self.hidden_layer_sizes
+        units = tuple(sizes) if np.iterable(sizes) else (sizes,)
+        if not all(isinstance(unit, Integral) and unit > 0 for unit in units):
+            raise ValueError(
+                "The 'hidden_layer_sizes' parameter must hold positive integers only, "
+                f"one for each hidden layer. Got {sizes!r} instead."
+            )
+        return tuple(int(unit) for unit in units)
+
+    def _validate_epsilon(self, n_features):
+        """Epsilon as a float, or an array with one entry a feature."""
+        if isinstance(self.epsilon, Real):
+            return float(self.epsilon)
+        epsilon = check_array(
+            self.epsilon, ensure_2d=False, dtype=np.float64, input_name="epsilon"
+        )
+        if epsilon.shape != (n_features,):
+            raise ValueError(
+                "The 'epsilon' parameter must be a float or have one entry for each of the "
+                f"{n_features} features of X. Got an array of shape {epsilon.shape} instead."
+            )
+        if epsilon.min() < 0:
+            raise ValueError(
+                "The entries of the 'epsilon' parameter must be in the range [0.0, inf). "
+                f"Got {epsilon.min()} instead."
+            )
+        return epsilon.astype(self._training_dtype())
+
+    def _validate_rows(self, X, y, sample_weight, reset):
+        """Check X, y and the weights (None stands for ones)."""
+        X, y = validate_data(
+            self, X, y, accept_sparse="csr", dtype=_FLOATS, reset=reset, **self._y_checks
+        )
+        if sample_weight is None:
+            return X, y, None
+        weight = _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
+        if not weight.any():
+            raise ValueError("sample_weight: the weights of all rows are zero.")
+        return X, y, weight
+
+    def _training_dtype(self):
+        automatic = {"adam": "float32", "lbfgs": "float64"}[self.solver]
+        return np.dtype(automatic if self.dtype == "auto" else self.dtype)
+
+    def _split(self, rows, seed):
+        """Rows to train on, and rows held out for early stopping (or None)."""
+        if not self.early_stopping:
+            return rows, None
+        kept, held_out = train_test_split(
+            np.arange(len(rows)),
+            test_size=self.validation_fraction,
+            random_state=seed,
+            stratify=self._strata(rows.y),
+        )
+        if len(held_out) < 2:
+            raise ValueError(
+                f"validation_fraction={self.validation_fraction} leaves {len(held_out)} of "
+                f"{len(rows)} rows for validation. Increase it, or fit on more rows."
+            )
+        return rows.take(kept), rows.take(held_out)
+
+    def _strata(self, y):
+        """Labels by which to stratify the held-out rows, if any."""
+        return None
+
+    def _center_and_scale(self, y, weight):
+        """What y is standardised with for training, each of shape (K,)."""
+        return np.zeros(y.shape[1]), np.ones(y.shape[1])
+
+    def _stored_theta(self, network, center, scale):
+        """The fitted parameters as the starting point of a further fit."""
+        if network != self._network():
+            raise ValueError(
+                "warm_start=True needs the network of the previous fit, which had "
+                f"{self._network()}; hidden_layer_sizes, activation and y now ask for {network}."
+            )
+        coefs = [*self.coefs_[:-1], self.coefs_[-1] / scale]
+        intercepts = [*self.intercepts_[:-1], (self.intercepts_[-1] - center) / scale]
+        return network.pack(coefs, intercepts, self._training_dtype())
+
+    def _monitor(self, network, held_out, center, scale):
+        if held_out is None:
+            # L-BFGS has a criterion of its own, the gradient; Adam watches the loss.
+            return Monitor(self.tol, self.n_iter_no_change, verbose=self.verbose)
+        held_out = _standardize(held_out, center, scale, self._training_dtype())
+
+        def score(theta):
+            h = _outputs(network, theta, held_out.X)
+            return self._validation_score(h, held_out.y, held_out.weight)
+
+        return Monitor(self.tol, self.n_iter_no_change, score, self.verbose)
+
+    def _solve(self, objective, theta, monitor, draws):
+        """Run the solver; report what went wrong in terms of the parameters."""
+        solver = {"adam": self._run_adam, "lbfgs": self._run_lbfgs}[self.solver]
+        try:
+            with np.errstate(over="ignore", invalid="ignore"):
+                solution = solver(objective, theta, monitor, draws)
+        except DivergenceError as error:
+            raise ValueError(self._divergence_message(error)) from error
+        if solution.message is not None:
+            warnings.warn(
+                f"{type(self).__name__} has not converged (solver={self.solver!r}): "
+                f"{solution.message}. Increase max_iter={self.max_iter} or tol={self.tol}, or "
+                "scale X.",
+                ConvergenceWarning,
+                stacklevel=5,
+            )
+        return solution
+
+    def _run_adam(self, objective, theta, monitor, draws):
+        n = len(objective.rows)
+        size = min(self._batch_size(n), n)
+
+        def step(theta, batch):
+            return objective.on_batch(theta, batch, draws.probe)
+
+        def epoch():
+            return batches(n, size, draws.order if self.shuffle else None)
+
+        return adam(
+            step,
+            theta,
+            epoch,
+            learning_rate=self.learning_rate_init,
+            max_iter=self.max_iter,
+            monitor=monitor,
+        )
+
+    def _batch_size(self, n):
+        if self.batch_size == "auto":
+            return 200
+        if self.batch_size > n:
+            warnings.warn(
+                f"batch_size={self.batch_size} is larger than the number of training rows, "
+                f"{n}: all rows make one batch.",
+                stacklevel=7,
+            )
+        return self.batch_size
+
+    def _run_lbfgs(self, objective, theta, monitor, draws):
+        seed = int(draws.probe.integers(2**32))
+
+        def value_and_gradient(theta):
+            value, gradient = objective.on_all_rows(theta.astype(self._training_dtype()), seed)
+            return value, gradient.astype(np.float64)
+
+        return lbfgs(
+            value_and_gradient, theta, tol=self.tol, max_iter=self.max_iter, monitor=monitor
+        )
+
+    def _divergence_message(self, error):
+        rate = f"learning_rate_init={self.learning_rate_init}, " if self.solver == "adam" else ""
+        return (
+            f"{type(self).__name__} diverged: {error}. Lower {rate}alpha={self.alpha} or "
+            f"epsilon={self.epsilon}, or scale X to zero mean and unit variance."
+        )
+
+    def _store(self, network, solution, center, scale, dtype, n_rows):
+        coefs, intercepts = network.unpack(solution.theta.astype(np.float64))
+        coefs[-1] *= scale
+        intercepts[-1] = intercepts[-1] * scale + center
+        self.coefs_ = [coef.astype(dtype) for coef in coefs]
+        self.intercepts_ = [intercept.astype(dtype) for intercept in intercepts]
+        self.hidden_activation_ = network.activation
+        self.n_layers_ = len(network.layer_units)
+        self.n_outputs_ = network.layer_units[-1]
+        self.n_iter_ = solution.n_iter
+        self.t_ = solution.n_iter * n_rows
+        self.loss_ = solution.loss
+        self.loss_curve_ = solution.loss_curve
+        self.best_loss_ = solution.best_loss
+        self.validation_scores_ = solution.validation_scores
+        self.best_validation_score_ = solution.best_validation_score
+
+    # ------------------------------------------------------------------ the fitted model
+
+    def _network(self):
+        units = (len(self.coefs_[0]), *(coef.shape[1] for coef in self.coefs_))
+        return Network(units, self.hidden_activation_)
+
+    def _family(self):
+        return FAMILIES[self.out_activation_]()
+
+    def _model(self):
+        """Network, family and theta of the fitted function, in the units of y."""
+        check_is_fitted(self)
+        network = self._network()
+        return network, self._family(), network.pack(
+            self.coefs_, self.intercepts_, self.coefs_[0].dtype
+        )
+
+    def _check_X(self, X):
+        check_is_fitted(self)
+        return validate_data(self, X, accept_sparse="csr", dtype=_FLOATS, reset=False)
+
+    def _link(self, X):
+        """h at raw X, (n, K)."""
+        X = self._check_X(X)
+        network, _, theta = self._model()
+        return _outputs(network, theta, X)
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = True
+        return tags
+
+
+class _Draws:
+    """Independent random streams of one fit. The global random state is left alone."""
+
+    def __init__(self, random_state):
+        if random_state is None:
+            entropy = None
+        else:
+            entropy = check_random_state(random_state).randint(2**31 - 1, size=4).tolist()
+        split, *streams = np.random.SeedSequence(entropy).spawn(4)
+        self.split = int(split.generate_state(1)[0])
+        self.initial, self.order, self.probe = map(np.random.default_rng, streams)
+
+
+def _used_rows(X, y, weight):
+    """The rows of positive weight; no weights stand for ones."""
+    rows = Rows(X, y, np.ones(len(y)) if weight is None else weight)
+    used = rows.weight > 0
+    return rows if used.all() else rows.take(used)
+
+
+def _standardize(rows, center, scale, dtype):
+    """Rows in the training dtype, with y centred and scaled."""
+    X = rows.X.astype(dtype, copy=False)
+    y = ((rows.y - center) / scale).astype(dtype)
+    return Rows(X, y, rows.weight.astype(dtype))
+
+
+def _outputs(network, theta, X):
+    """h at every row, block by block."""
+    blocks = row_blocks(X.shape[0], network)
+    return np.concatenate([network.forward(theta, X[block]) for block in blocks])

@@ -1,0 +1,145 @@
+"""The regressor: real targets in, predictions out."""
+
+import numpy as np
+from sklearn.base import MultiOutputMixin, RegressorMixin
+from sklearn.metrics import r2_score
+from sklearn.preprocessing import StandardScaler
+from sklearn.utils._param_validation import StrOptions
+from sklearn.utils.validation import column_or_1d
+
+from skc2c.estimators.perceptron import Perceptron
+from skc2c.estimators.shared_docstrings import shared_docstrings
+
+
+@shared_docstrings
+class C2CRegressor(MultiOutputMixin, RegressorMixin, Perceptron):
+    """Multilayer perceptron regressor that is smooth around the data.
+
+    Minimises half the squared error plus ``alpha`` times a penalty on how much the output
+    changes within a neighbourhood of radius ``epsilon`` of each row. For training y is
+    standardised, each output for itself, so that `alpha`, `tol` and the loss do not depend
+    on the unit of y.
+
+    Parameters
+    ----------
+    {parameters}
+
+    loss : {{'squared_error'}}, default='squared_error'
+        Negative log-likelihood to minimise: that of a normal distribution.
+
+    {last_parameters}
+
+    Attributes
+    ----------
+    {attributes}
+
+    See Also
+    --------
+    C2CClassifier : The same network for classification.
+    sklearn.neural_network.MLPRegressor : Without the penalty.
+
+    Notes
+    -----
+    {notes}
+
+    References
+    ----------
+    {references}
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_diabetes
+    >>> from sklearn.model_selection import train_test_split
+    >>> from sklearn.pipeline import make_pipeline
+    >>> from sklearn.preprocessing import StandardScaler
+    >>> from skc2c import C2CRegressor
+    >>> X, y = load_diabetes(return_X_y=True)
+    >>> X_train, X_test, y_train, y_test = train_test_split(X, y, random_state=0)
+    >>> reg = make_pipeline(StandardScaler(), C2CRegressor(alpha=1.0, random_state=0))
+    >>> reg.fit(X_train, y_train).score(X_test, y_test) > 0.3
+    True
+    """
+
+    _parameter_constraints = {
+        **Perceptron._parameter_constraints,
+        "loss": [StrOptions({"squared_error"})],
+    }
+    _y_checks = {"multi_output": True, "y_numeric": True}
+
+    def __init__(
+        self,
+        hidden_layer_sizes=(100,),
+        activation="relu",
+        *,
+        penalty="c2c",
+        alpha=0.1,
+        epsilon=0.3,
+        l2=1e-4,
+        solver="adam",
+        batch_size="auto",
+        learning_rate_init=0.001,
+        max_iter=200,
+        shuffle=True,
+        tol=1e-4,
+        early_stopping=False,
+        validation_fraction=0.1,
+        n_iter_no_change=10,
+        warm_start=False,
+        loss="squared_error",
+        dtype="auto",
+        random_state=None,
+        verbose=False,
+    ):
+        self._set_parameters(locals())
+
+    def fit(self, X, y, sample_weight=None):
+        """Fit the network.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Training rows. Scale the features alike: `epsilon` is in their units.
+        y : array-like of shape (n_samples,) or (n_samples, n_outputs)
+            Targets, in any unit.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights of the rows. A row of weight zero counts as not there.
+
+        Returns
+        -------
+        self : C2CRegressor
+
+        Raises
+        ------
+        ValueError
+            On invalid parameters or data, or a loss that stops being finite. The
+            estimator is then as it was before.
+        """
+        return self._fit_or_leave(X, y, sample_weight)
+
+    def predict(self, X):
+        """Predict targets.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+
+        Returns
+        -------
+        y : ndarray of shape (n_samples,) or (n_samples, n_outputs)
+            In the units of the training y.
+        """
+        h = self._link(X)
+        return h[:, 0] if h.shape[1] == 1 else h
+
+    def _encode(self, y, weight, reset):
+        if y.ndim == 2 and y.shape[1] == 1:
+            y = column_or_1d(y, warn=True)
+        y = y.reshape(len(y), -1).astype(np.float64, copy=False)
+        return y, weight, "identity"
+
+    def _center_and_scale(self, y, weight):
+        scaler = StandardScaler().fit(y, sample_weight=weight)
+        return scaler.mean_, scaler.scale_
+
+    def _validation_score(self, h, y, weight):
+        return r2_score(y, h, sample_weight=weight)

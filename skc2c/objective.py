@@ -1,0 +1,170 @@
+"""The one function that is minimised, and the one place where it is differentiated.
+
+    mean_w nll(y_i, h_i)  +  alpha * R  +  l2 / (2 n) * ||weights||^2
+
+The first mean and the mean R over rows are weighted by the sample weights; n is the sum
+of these weights. The terms mean the same for every batch size and for both solvers.
+"""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import autograd.numpy as anp
+import numpy as np
+from autograd.core import make_vjp
+from autograd.extend import SparseObject, defvjp, primitive, vspace
+from autograd.tracer import getval
+
+from skc2c.families import Family
+from skc2c.network import Network
+from skc2c.penalties import Penalty
+from skc2c.rows import Rows
+
+# About this many numbers of the widest layer are in flight at once when all rows are
+# evaluated: small enough for a core's cache, large enough for the matrix products.
+BLOCK_NUMBERS = 2**17
+
+
+def row_blocks(n, network):
+    """Slices that cut n rows into blocks of a size that suits the network."""
+    size = max(64, BLOCK_NUMBERS // max(network.layer_units))
+    return [slice(start, min(start + size, n)) for start in range(0, n, size)]
+
+
+@dataclass(frozen=True)
+class Objective:
+    """Penalised loss of a network on given rows.
+
+    Parameters
+    ----------
+    network : Network
+    family : Family
+    penalty : Penalty
+    alpha : float
+        Weight of the penalty.
+    epsilon : float or ndarray of shape (D,)
+        Radius of the penalty's neighbourhood.
+    l2 : float
+        Weight decay.
+    rows : Rows
+    """
+
+    network: Network
+    family: Family
+    penalty: Penalty
+    alpha: float
+    epsilon: float | np.ndarray
+    l2: float
+    rows: Rows
+
+    def on_batch(self, theta, batch, rng):
+        """An unbiased estimate of the objective and its gradient, from some rows.
+
+        Parameters
+        ----------
+        theta : ndarray of shape (network.size,)
+        batch : slice or ndarray of int
+            The rows.
+        rng : numpy.random.Generator
+            Draws the perturbations.
+
+        Returns
+        -------
+        value : float
+        gradient : ndarray of shape (network.size,)
+        """
+        rows = self.rows.take(batch)
+        share = len(rows) / len(self.rows)
+        weight = rows.weight / (share * self.total_weight)
+        return self._differentiate(
+            theta, rows, weight, self.l2, rng, holds_clean=self.penalty.holds_clean
+        )
+
+    def on_all_rows(self, theta, seed):
+        """The objective and its gradient, with perturbations fixed by `seed`.
+
+        The rows run through in blocks, so that memory does not grow with their number.
+        Each block draws from its own stream: the same perturbations at every theta
+        (common random numbers), in whatever order the blocks run.
+
+        Parameters
+        ----------
+        theta : ndarray of shape (network.size,)
+        seed : int
+
+        Returns
+        -------
+        value : float
+        gradient : ndarray of shape (network.size,)
+        """
+        value, gradient = 0.0, np.zeros_like(theta)
+        for block in row_blocks(len(self.rows), self.network):
+            rows = self.rows.take(block)
+            share = len(rows) / len(self.rows)
+            rng = np.random.default_rng([seed, block.start])
+            v, g = self._differentiate(
+                theta, rows, rows.weight / self.total_weight, share * self.l2, rng
+            )
+            value += v
+            gradient += g
+        return value, gradient
+
+    @cached_property
+    def total_weight(self):
+        """Sum of the sample weights: the number of rows where all are one."""
+        return self.rows.weight.sum()
+
+    def _differentiate(self, theta, rows, weight, l2, rng, holds_clean=False):
+        """Value and gradient of ``weight . (nll + alpha R)`` plus the L2 term.
+
+        The probe is found first, outside the trace, which stays one level deep.
+        """
+        rows = rows.dense()
+        probe = self.penalty.probe(
+            self.network, self.family, theta, rows.X, rows.y, self.epsilon, rng
+        )
+        decay = float(l2 / self.total_weight)
+
+        def cost(theta):
+            total = anp.dot(weight, self._row_costs(theta, rows.y, probe, holds_clean))
+            if decay:
+                total = total + _half_square(theta, self.network.n_weights, decay)
+            return total
+
+        backward, value = make_vjp(cost, theta)
+        return float(value), backward(np.ones_like(value))
+
+    def _row_costs(self, theta, y, probe, holds_clean):
+        """nll + alpha R of every row, (n,): clean and perturbed rows as one batch."""
+        if probe.near is None:
+            h, near = self.network.forward(theta, probe.clean), None
+        else:
+            n = len(probe.clean)
+            out = self.network.forward(theta, np.concatenate([probe.clean, probe.near]))
+            h, near = out[:n], out[n:]
+        nll = self.family.nll(y, h)
+        clean = getval(h) if holds_clean else h
+        roughness = self.penalty.value(
+            self.network, self.family, theta, probe, h=clean, near=near
+        )
+        return nll if roughness is None else nll + self.alpha * roughness
+
+
+@primitive
+def _half_square(theta, n_weights, decay):
+    weights = theta[:n_weights]
+    return (0.5 * decay) * np.dot(weights, weights)
+
+
+def _half_square_vjp(ans, theta, n_weights, decay):
+    def vjp(g):
+        def add(total):
+            total[:n_weights] += (g * decay) * theta[:n_weights]
+            return total
+
+        return SparseObject(vspace(theta), add)
+
+    return vjp
+
+
+defvjp(_half_square, _half_square_vjp)

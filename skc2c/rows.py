@@ -1,0 +1,89 @@
+"""Training rows: inputs, encoded targets and weights, and their canonical order."""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from scipy import sparse
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Training rows.
+
+    Parameters
+    ----------
+    X : ndarray or CSR matrix of shape (n, D)
+    y : ndarray of shape (n, K)
+        Encoded targets.
+    weight : ndarray of shape (n,)
+        Sample weights, all positive.
+    """
+
+    X: np.ndarray
+    y: np.ndarray
+    weight: np.ndarray
+
+    def __len__(self):
+        return self.X.shape[0]
+
+    def take(self, rows):
+        """Some of the rows: views for a slice, copies for an array of indices."""
+        return Rows(self.X[rows], self.y[rows], self.weight[rows])
+
+    def dense(self):
+        """The same rows with X as an array."""
+        return replace(self, X=self.X.toarray()) if sparse.issparse(self.X) else self
+
+    def canonical(self):
+        """Each distinct row once, with the sum of its weights, in an order of its own.
+
+        What a deterministic solver computes from these rows depends neither on the order
+        of the rows given, nor on whether a row is repeated or weighted: not even in the
+        last bit, which L-BFGS would amplify.
+        """
+        key = _hash(self.X) + _hash(self.y)
+        order = np.argsort(key, kind="stable")
+        starts = np.flatnonzero(np.append(True, self._differ(order[1:], order[:-1], key)))
+        first = order[starts]
+        weight = np.add.reduceat(self.weight[order], starts)
+        return Rows(self.X[first], self.y[first], weight)
+
+    def _differ(self, a, b, key):
+        """Whether rows a[i] and b[i] differ; the values decide only where the keys agree."""
+        differ = key[a] != key[b]
+        twins = np.flatnonzero(~differ)
+        for values in (self.X, self.y):
+            unequal = values[a[twins]] != values[b[twins]]
+            differ[twins] |= np.asarray(unequal.sum(axis=1)).ravel() > 0
+        return differ
+
+
+# Odd 64-bit constants with well-mixed bits (2^64 divided by the golden ratio; Vigna's
+# splitmix64).
+_COLUMN = np.uint64(0x9E3779B97F4A7C15)
+_MIX = (np.uint64(0xBF58476D1CE4E5B9), np.uint64(0x94D049BB133111EB))
+
+
+def _hash(values):
+    """A 64-bit number for each row that only depends on the row's values."""
+    if sparse.issparse(values):
+        values.sort_indices()
+        mixed = np.append(_mix(values.data, values.indices), np.uint64(0))
+        sums = np.cumsum(mixed, dtype=np.uint64)
+        before = np.append(np.uint64(0), sums)
+        return before[values.indptr[1:]] - before[values.indptr[:-1]]
+    key = np.zeros(len(values), dtype=np.uint64)
+    for column in range(values.shape[1]):
+        key += _mix(values[:, column], column)
+    return key
+
+
+def _mix(values, column):
+    """Scramble values, as numbers of their bits, together with their column."""
+    # + 0.0 makes one zero of the two
+    bits = (values.astype(np.float64) + 0.0).view(np.uint64)
+    bits += (np.asarray(column).astype(np.uint64) + np.uint64(1)) * _COLUMN
+    for factor, shift in zip(_MIX, (30, 27), strict=True):
+        bits ^= bits >> np.uint64(shift)
+        bits *= factor
+    return bits ^ (bits >> np.uint64(31))

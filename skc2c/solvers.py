@@ -1,0 +1,280 @@
+"""How to go downhill: Adam and L-BFGS on a flat vector.
+
+The solvers know vectors and row indices; what the vector means is not their business.
+"""
+
+import warnings
+from typing import NamedTuple
+
+import numpy as np
+from scipy.optimize import minimize
+
+
+class Solution(NamedTuple):
+    """What a solver found.
+
+    Attributes
+    ----------
+    theta : ndarray
+        The parameters to use: the last, or the best on validation rows.
+    n_iter : int
+        Iterations done: epochs of Adam, steps of L-BFGS.
+    loss : float
+        The last value of the objective; NaN if not one iteration was completed.
+    loss_curve : list of float
+        The objective after every iteration.
+    best_loss : float
+        Its minimum.
+    validation_scores : list of float or None
+        Scores after every iteration, if they were watched.
+    best_validation_score : float or None
+        Their maximum.
+    message : str or None
+        Why the solver stopped before it converged; None if it did converge.
+    """
+
+    theta: np.ndarray
+    n_iter: int
+    loss: float
+    loss_curve: list
+    best_loss: float
+    validation_scores: list | None
+    best_validation_score: float | None
+    message: str | None
+
+
+class DivergenceError(FloatingPointError):
+    """The loss is not finite."""
+
+
+class Monitor:
+    """Watches a fit: records the loss, decides when to stop, keeps the best parameters.
+
+    Parameters
+    ----------
+    tol : float
+        What counts as an improvement.
+    n_iter_no_change : int or inf
+        Stop after more than this many iterations in a row without one.
+    score : callable, optional
+        ``theta -> float``, larger is better: watched in the place of the loss.
+    verbose : bool, default=False
+        Print every iteration.
+    """
+
+    def __init__(self, tol, n_iter_no_change, score=None, verbose=False):
+        self.tol = tol
+        self.n_iter_no_change = n_iter_no_change
+        self.score = score
+        self.verbose = verbose
+        self.loss_curve = []
+        self.scores = []
+        self.best_theta = None
+        self._best = -np.inf
+        self._n_without_improvement = 0
+
+    def update(self, theta, loss):
+        """Note the end of an iteration.
+
+        Returns
+        -------
+        stop : bool
+
+        Raises
+        ------
+        DivergenceError
+            If the loss is not finite.
+        """
+        if not np.isfinite(loss):
+            raise DivergenceError(f"the loss became {loss} in iteration {len(self.loss_curve) + 1}")
+        self.loss_curve.append(loss)
+        self._print(f"Iteration {len(self.loss_curve)}, loss = {loss:.8f}")
+        return self._is_stalled(self._figure_of_merit(theta, loss), theta)
+
+    def _figure_of_merit(self, theta, loss):
+        if self.score is None:
+            return -loss
+        self.scores.append(self.score(theta))
+        self._print(f"Validation score: {self.scores[-1]:f}")
+        return self.scores[-1]
+
+    def _is_stalled(self, merit, theta):
+        improved = merit >= self._best + self.tol
+        self._n_without_improvement = 0 if improved else self._n_without_improvement + 1
+        if merit > self._best:
+            self._best = merit
+            if self.score is not None:
+                self.best_theta = theta.copy()
+        return self._n_without_improvement > self.n_iter_no_change
+
+    def _print(self, line):
+        if self.verbose:
+            print(line)
+
+    def solution(self, theta, message=None):
+        """The record of the fit that ended at `theta`."""
+        watched = self.score is not None
+        return Solution(
+            theta=theta if self.best_theta is None else self.best_theta,
+            n_iter=len(self.loss_curve),
+            loss=self.loss_curve[-1] if self.loss_curve else np.nan,
+            loss_curve=self.loss_curve,
+            best_loss=min(self.loss_curve, default=np.nan),
+            validation_scores=self.scores if watched else None,
+            best_validation_score=max(self.scores, default=None) if watched else None,
+            message=message,
+        )
+
+
+def batches(n, size, rng=None):
+    """Cut n rows into batches of `size`, the last one perhaps smaller.
+
+    Parameters
+    ----------
+    n, size : int
+    rng : numpy.random.Generator, optional
+        Shuffles the rows; without it they stay in order.
+
+    Yields
+    ------
+    batch : slice or ndarray of int
+    """
+    order = None if rng is None else rng.permutation(n)
+    for start in range(0, n, size):
+        batch = slice(start, min(start + size, n))
+        yield batch if order is None else order[batch]
+
+
+def adam(value_and_gradient, theta, epoch, *, learning_rate, max_iter, monitor):
+    """Mini-batch Adam (Kingma & Ba, 2015), with its usual constants.
+
+    Parameters
+    ----------
+    value_and_gradient : callable
+        ``(theta, batch) -> (float, ndarray)``. A batch's value is a mean over its rows.
+    theta : ndarray
+        Where to start.
+    epoch : callable
+        ``() -> iterable of batches`` that covers the rows once. A batch is a slice or
+        an array of row indices.
+    learning_rate : float
+    max_iter : int
+        Epochs at most.
+    monitor : Monitor
+
+    Returns
+    -------
+    solution : Solution
+        Also after Ctrl-C, with a warning.
+    """
+    theta = theta.copy()
+    step = _AdamStep(theta, learning_rate)
+    message = f"Maximum iterations ({max_iter}) reached"
+    try:
+        for _ in range(max_iter):
+            total, count = 0.0, 0
+            for batch in epoch():
+                value, gradient = value_and_gradient(theta, batch)
+                step(theta, gradient)
+                size = _length(batch)
+                total, count = total + size * value, count + size
+            if monitor.update(theta, total / count):
+                message = None
+                break
+    except KeyboardInterrupt:
+        message = _interrupted()
+    return monitor.solution(theta, message)
+
+
+def _length(batch):
+    return batch.stop - batch.start if isinstance(batch, slice) else len(batch)
+
+
+def _interrupted():
+    warnings.warn("Training interrupted by user.", stacklevel=4)
+    return None
+
+
+class _AdamStep:
+    """One update in place, with the two running moments it needs."""
+
+    beta_1, beta_2, tiny = 0.9, 0.999, 1e-8
+
+    def __init__(self, theta, learning_rate):
+        self.learning_rate = learning_rate
+        self.mean = np.zeros_like(theta)
+        self.square = np.zeros_like(theta)
+        self._scratch = np.empty_like(theta)
+        self.t = 0
+
+    def __call__(self, theta, gradient):
+        self.t += 1
+        mean, square, scratch = self.mean, self.square, self._scratch
+        mean *= self.beta_1
+        np.multiply(gradient, 1.0 - self.beta_1, out=scratch)
+        mean += scratch
+        square *= self.beta_2
+        np.multiply(gradient, gradient, out=scratch)
+        scratch *= 1.0 - self.beta_2
+        square += scratch
+        np.sqrt(square, out=scratch)
+        scratch += self.tiny
+        np.divide(mean, scratch, out=scratch)
+        scratch *= self._rate()
+        theta -= scratch
+
+    def _rate(self):
+        correction = np.sqrt(1.0 - self.beta_2**self.t) / (1.0 - self.beta_1**self.t)
+        return float(self.learning_rate * correction)
+
+
+def lbfgs(value_and_gradient, theta, *, tol, max_iter, monitor):
+    """L-BFGS through scipy, on a deterministic objective.
+
+    Parameters
+    ----------
+    value_and_gradient : callable
+        ``theta -> (float, ndarray)``.
+    theta : ndarray
+        Where to start.
+    tol : float
+        Stop when no entry of the gradient is larger.
+    max_iter : int
+        Steps at most.
+    monitor : Monitor
+
+    Returns
+    -------
+    solution : Solution
+        Also after Ctrl-C, with a warning.
+    """
+    latest = theta
+
+    def note(intermediate_result):
+        nonlocal latest
+        latest = intermediate_result.x.copy()
+        if monitor.update(latest, float(intermediate_result.fun)) and monitor.score is not None:
+            raise StopIteration
+
+    try:
+        result = minimize(
+            value_and_gradient,
+            theta,
+            jac=True,
+            method="L-BFGS-B",
+            callback=note,
+            options={"maxiter": max_iter, "maxfun": 100 * max_iter, "gtol": tol},
+        )
+    except KeyboardInterrupt:
+        return monitor.solution(latest, _interrupted())
+    if not np.isfinite(result.fun):
+        raise DivergenceError(f"the loss became {result.fun} in iteration {result.nit + 1}")
+    return monitor.solution(result.x, _complaint(result))
+
+
+_STOPPED_BY_CALLBACK = 99
+
+
+def _complaint(result):
+    stopped_well = result.success or result.status == _STOPPED_BY_CALLBACK
+    return None if stopped_well else str(result.message)
