@@ -42,9 +42,7 @@ def _kl(h, other, *, family):
 defvjp(
     _kl,
     lambda ans, h, other, *, family: lambda g: g[:, None] * family.fisher(h, h - other),
-    lambda ans, h, other, *, family: (
-        lambda g: g[:, None] * (family._mean(other) - family._mean(h))
-    ),
+    lambda ans, h, other, *, family: lambda g: g[:, None] * (family._mean(other) - family._mean(h)),
 )
 
 

@@ -293,11 +293,11 @@ def _pull_back(rows, theta, *, layer):
 
 defvjp(
     _pull_back,
-    lambda ans, rows, theta, *, layer: lambda g: (
-        (_flat(g) @ layer.kernel(theta)).reshape(rows.shape)
+    lambda ans, rows, theta, *, layer: (
+        lambda g: (_flat(g) @ layer.kernel(theta)).reshape(rows.shape)
     ),
-    lambda ans, rows, theta, *, layer: lambda g: layer.weight_gradient(
-        theta, _flat(g).T @ _flat(rows)
+    lambda ans, rows, theta, *, layer: (
+        lambda g: layer.weight_gradient(theta, _flat(g).T @ _flat(rows))
     ),
 )
 

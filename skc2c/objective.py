@@ -144,9 +144,7 @@ class Objective:
             h, near = out[:n], out[n:]
         nll = self.family.nll(y, h)
         clean = getval(h) if holds_clean else h
-        roughness = self.penalty.value(
-            self.network, self.family, theta, probe, h=clean, near=near
-        )
+        roughness = self.penalty.value(self.network, self.family, theta, probe, h=clean, near=near)
         return nll if roughness is None else nll + self.alpha * roughness
 
 

@@ -77,6 +77,22 @@ class Penalty(BaseEstimator):
         """
         return Probe(clean=X, epsilon=epsilon)
 
+    def metric(self, family):
+        """The local form of the distance: what makes a perturbation adversarial.
+
+        Parameters
+        ----------
+        family : Family
+
+        Returns
+        -------
+        metric : callable or None
+            ``(h, dh) -> M(h) dh``, both (n, K), such that the distance of h and
+            ``h + dh`` is proportional to ``dh' M dh`` for small dh. None if the penalty
+            measures no distance.
+        """
+        return None
+
     def value(self, network, family, theta, probe, h, near):
         """What does it cost? Traced in theta; the probe is a constant.
 
@@ -107,8 +123,7 @@ _COUNT = [Interval(Integral, 1, None, closed="left")]
 class _Nearby(Penalty):
     """A penalty on the distance between the outputs at clean and perturbed rows.
 
-    A subclass gives ``_metric(family)``, the local form of the distance as a function
-    ``(h, dh) -> M dh``, and ``_distance(family, h, near)``, (n,).
+    A subclass gives ``_distance(family, h, near)``, (n,), and its local form `metric`.
     """
 
     def probe(self, network, family, theta, X, y, epsilon, rng):
@@ -117,7 +132,7 @@ class _Nearby(Penalty):
             dx = gaussian(rng, copies, epsilon, X.dtype)
         else:
             linearization = network.linearize(theta, X)
-            arguments = linearization, self._metric(family), epsilon, self.n_power_iterations
+            arguments = linearization, self.metric(family), epsilon, self.n_power_iterations
             dx = np.stack([adversarial(rng, *arguments) for _ in range(copies[0])])
         dx += X
         return Probe(clean=X, near=dx.reshape(-1, X.shape[1]), epsilon=epsilon)
@@ -177,7 +192,7 @@ class C2C(_Nearby):
         self.n_perturbations = n_perturbations
         self.n_power_iterations = n_power_iterations
 
-    def _metric(self, family):
+    def metric(self, family):
         return _METRICS[self.space](family)
 
     def _distance(self, family, h, near):
@@ -228,7 +243,7 @@ class VAT(_Nearby):
         self.n_perturbations = n_perturbations
         self.n_power_iterations = n_power_iterations
 
-    def _metric(self, family):
+    def metric(self, family):
         return family.fisher
 
     def _distance(self, family, h, near):
@@ -278,9 +293,12 @@ class Jacobian(Penalty):
         if self.perturbation == "random":
             return Probe(clean=X, epsilon=epsilon)
         linearization = network.linearize(theta, X)
-        metric = _METRICS[self.space](family)
+        metric = self.metric(family)
         dx = adversarial(rng, linearization, metric, epsilon, self.n_power_iterations)
         return Probe(clean=X, direction=dx, epsilon=epsilon)
+
+    def metric(self, family):
+        return _METRICS[self.space](family)
 
     def value(self, network, family, theta, probe, h, near):
         if probe.direction is None:
@@ -355,3 +373,32 @@ _METRICS = {
 }
 
 PENALTIES = {"c2c": C2C, "jacobian": Jacobian, "vat": VAT, "noise": Noise, None: Penalty}
+
+
+def make_penalty(penalty):
+    """The penalty object that a name, None or an object stands for.
+
+    Parameters
+    ----------
+    penalty : str, Penalty or None
+
+    Returns
+    -------
+    penalty : Penalty
+        With valid parameters.
+
+    Raises
+    ------
+    ValueError
+        If the name is unknown or a parameter of the object is not allowed.
+    """
+    if not isinstance(penalty, Penalty):
+        if penalty not in PENALTIES:
+            names = [name for name in PENALTIES if name is not None]
+            raise ValueError(
+                f"The 'penalty' parameter must be one of {names}, a Penalty object or None. "
+                f"Got {penalty!r} instead."
+            )
+        penalty = PENALTIES[penalty]()
+    penalty._validate_params()
+    return penalty

@@ -7,6 +7,38 @@
 import numpy as np
 
 
+def check_epsilon(epsilon, n_features):
+    """Validate a radius.
+
+    Parameters
+    ----------
+    epsilon : float or array-like of shape (n_features,)
+    n_features : int
+
+    Returns
+    -------
+    epsilon : float or ndarray of shape (n_features,)
+
+    Raises
+    ------
+    ValueError
+        If it is negative, not finite, or an array of another length.
+    """
+    allowed = (
+        "The 'epsilon' parameter must be a float in the range [0.0, inf) or have one such "
+        f"entry for each of the {n_features} features of X. Got "
+    )
+    try:
+        scale = np.asarray(epsilon, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"{allowed}{epsilon!r} instead.") from error
+    if scale.shape not in ((), (n_features,)):
+        raise ValueError(f"{allowed}an array of shape {scale.shape} instead.")
+    if not ((scale >= 0.0) & (scale < np.inf)).all():
+        raise ValueError(f"{allowed}{epsilon!r} instead.")
+    return scale if scale.ndim else float(scale)
+
+
 def gaussian(rng, shape, epsilon, dtype):
     """Draw ``dx ~ N(0, diag(epsilon^2))`` (eq. 1 of the paper).
 
@@ -82,6 +114,7 @@ def steepest(gradient, epsilon):
     dx : ndarray of shape (n, D)
         Zero where the gradient is.
     """
+    epsilon = np.asarray(epsilon, dtype=gradient.dtype)
     return epsilon * normalize(epsilon * gradient, np.zeros_like(gradient))
 
 

@@ -67,7 +67,6 @@ _MIX = (np.uint64(0xBF58476D1CE4E5B9), np.uint64(0x94D049BB133111EB))
 def _hash(values):
     """A 64-bit number for each row that only depends on the row's values."""
     if sparse.issparse(values):
-        values.sort_indices()
         mixed = np.append(_mix(values.data, values.indices), np.uint64(0))
         sums = np.cumsum(mixed, dtype=np.uint64)
         before = np.append(np.uint64(0), sums)
@@ -82,7 +81,7 @@ def _mix(values, column):
     """Scramble values, as numbers of their bits, together with their column."""
     # + 0.0 makes one zero of the two
     bits = (values.astype(np.float64) + 0.0).view(np.uint64)
-    bits += (np.asarray(column).astype(np.uint64) + np.uint64(1)) * _COLUMN
+    bits += (np.atleast_1d(column).astype(np.uint64) + np.uint64(1)) * _COLUMN
     for factor, shift in zip(_MIX, (30, 27), strict=True):
         bits ^= bits >> np.uint64(shift)
         bits *= factor

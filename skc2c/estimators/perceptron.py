@@ -9,14 +9,15 @@ import numpy as np
 from sklearn.base import BaseEstimator
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import train_test_split
-from sklearn.utils import check_array, check_random_state
+from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, Options, StrOptions
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
 from skc2c.families import FAMILIES
 from skc2c.network import ACTIVATIONS, Network
 from skc2c.objective import Objective, row_blocks
-from skc2c.penalties import PENALTIES, Penalty
+from skc2c.penalties import PENALTIES, Penalty, make_penalty
+from skc2c.perturbations import check_epsilon
 from skc2c.rows import Rows
 from skc2c.solvers import DivergenceError, Monitor, adam, batches, lbfgs
 
@@ -78,7 +79,7 @@ class Perceptron(BaseEstimator):
         penalty = self._validate_parameters()
         continues = self.warm_start and hasattr(self, "coefs_")
         X, y, weight = self._validate_rows(X, y, sample_weight, reset=not continues)
-        epsilon = self._validate_epsilon(X.shape[1])
+        epsilon = check_epsilon(self.epsilon, X.shape[1])
         y, weight, self.out_activation_ = self._encode(y, weight, reset=not continues)
         draws = _Draws(self.random_state)
         train, held_out = self._split(_used_rows(X, y, weight), draws.split)
@@ -93,9 +94,7 @@ class Perceptron(BaseEstimator):
             if continues
             else network.initialize(draws.initial, train.X.dtype)
         )
-        objective = Objective(
-            network, self._family(), penalty, self.alpha, epsilon, self.l2, train
-        )
+        objective = Objective(network, self._family(), penalty, self.alpha, epsilon, self.l2, train)
         monitor = self._monitor(network, held_out, center, scale)
         solution = self._solve(objective, theta, monitor, draws)
         self._store(network, solution, center, scale, X.dtype, len(train))
@@ -104,11 +103,7 @@ class Perceptron(BaseEstimator):
         """Check every parameter that can be checked without data; return the penalty."""
         self._validate_params()
         self._hidden_units()
-        penalty = self.penalty
-        if not isinstance(penalty, Penalty):
-            penalty = PENALTIES[penalty]()
-        penalty._validate_params()
-        return penalty
+        return make_penalty(self.penalty)
 
     def _hidden_units(self):
         sizes = self.hidden_layer_sizes
@@ -119,25 +114,6 @@ class Perceptron(BaseEstimator):
                 f"one for each hidden layer. Got {sizes!r} instead."
             )
         return tuple(int(unit) for unit in units)
-
-    def _validate_epsilon(self, n_features):
-        """Epsilon as a float, or an array with one entry a feature."""
-        if isinstance(self.epsilon, Real):
-            return float(self.epsilon)
-        epsilon = check_array(
-            self.epsilon, ensure_2d=False, dtype=np.float64, input_name="epsilon"
-        )
-        if epsilon.shape != (n_features,):
-            raise ValueError(
-                "The 'epsilon' parameter must be a float or have one entry for each of the "
-                f"{n_features} features of X. Got an array of shape {epsilon.shape} instead."
-            )
-        if epsilon.min() < 0:
-            raise ValueError(
-                "The entries of the 'epsilon' parameter must be in the range [0.0, inf). "
-                f"Got {epsilon.min()} instead."
-            )
-        return epsilon.astype(self._training_dtype())
 
     def _validate_rows(self, X, y, sample_weight, reset):
         """Check X, y and the weights (None stands for ones)."""
@@ -295,13 +271,12 @@ class Perceptron(BaseEstimator):
     def _family(self):
         return FAMILIES[self.out_activation_]()
 
-    def _model(self):
+    def _model(self, dtype=None):
         """Network, family and theta of the fitted function, in the units of y."""
         check_is_fitted(self)
         network = self._network()
-        return network, self._family(), network.pack(
-            self.coefs_, self.intercepts_, self.coefs_[0].dtype
-        )
+        theta = network.pack(self.coefs_, self.intercepts_, dtype or self.coefs_[0].dtype)
+        return network, self._family(), theta
 
     def _check_X(self, X):
         check_is_fitted(self)

@@ -1,0 +1,68 @@
+"""Slow, obvious versions of what the package computes: plain autograd and plain numpy."""
+
+import autograd.numpy as anp
+import numpy as np
+from autograd.scipy.special import erf
+
+from skc2c.families import Bernoulli, Categorical, Gaussian
+from skc2c.network import Network
+
+ACTIVATIONS = {
+    "identity": lambda z: z,
+    "logistic": lambda z: 1 / (1 + anp.exp(-z)),
+    "tanh": anp.tanh,
+    "relu": lambda z: anp.where(z > 0, z, 0.0),
+    "softplus": lambda z: anp.log1p(anp.exp(-anp.abs(z))) + anp.maximum(z, 0.0),
+    "elu": lambda z: anp.where(z > 0, z, anp.exp(anp.where(z > 0, 0.0, z)) - 1),
+    "gelu": lambda z: z * 0.5 * (1 + erf(z / np.sqrt(2))),
+    "silu": lambda z: z / (1 + anp.exp(-z)),
+}
+SMOOTH = [name for name in ACTIVATIONS if name not in ("relu", "elu")]
+HIDDEN = [(), (7,), (6, 5), (5, 4, 6)]
+FAMILIES = {"gaussian": Gaussian(), "bernoulli": Bernoulli(), "categorical": Categorical()}
+
+
+def forward(units, activation, theta, X):
+    """The network with kernels, then biases, cut from theta one by one."""
+    shapes = list(zip(units[:-1], units[1:], strict=True))
+    kernels, start = [], 0
+    for fan_in, fan_out in shapes:
+        kernels.append(anp.reshape(theta[start : start + fan_in * fan_out], (fan_in, fan_out)))
+        start += fan_in * fan_out
+    h = X
+    for i, (_, fan_out) in enumerate(shapes):
+        z = anp.dot(h, kernels[i]) + theta[start : start + fan_out]
+        start += fan_out
+        h = z if i == len(shapes) - 1 else ACTIVATIONS[activation](z)
+    return h
+
+
+def draw_network(rng, hidden=(7,), activation="tanh", n=9, D=4, K=3):
+    """A network, a theta with entries of order one, and rows."""
+    network = Network((D, *hidden, K), activation)
+    theta = rng.normal(size=network.size) / np.sqrt(max(network.layer_units[:-1]))
+    return network, theta, rng.normal(size=(n, D))
+
+
+def draw_targets(rng, family, n, K):
+    """Targets that the family can have."""
+    if isinstance(family, Gaussian):
+        return rng.normal(size=(n, K))
+    if isinstance(family, Bernoulli):
+        return rng.integers(0, 2, size=(n, K)).astype(float)
+    return np.eye(K)[rng.integers(0, K, size=n)]
+
+
+def assert_gradient(function, gradient, x, rng, rtol=1e-6, n_directions=3):
+    """A gradient against fourth-order central differences along random directions."""
+    for _ in range(n_directions):
+        v = rng.normal(size=x.shape)
+        v /= np.linalg.norm(v)
+        numeric = _directional_difference(function, x, v)
+        np.testing.assert_allclose(np.sum(gradient * v), numeric, rtol=rtol, atol=1e-9)
+
+
+def _directional_difference(function, x, v, step=1e-3):
+    near = (function(x + step * v) - function(x - step * v)) / (2 * step)
+    far = (function(x + 2 * step * v) - function(x - 2 * step * v)) / (4 * step)
+    return (4 * near - far) / 3

@@ -1,0 +1,97 @@
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose, assert_array_equal
+from oracles import FAMILIES, draw_network
+
+from skc2c.perturbations import adversarial, check_epsilon, gaussian, normalize, steepest
+
+SCALES = {"float": 0.3, "array": np.array([0.1, 0.0, 0.5, 2.0])}
+scales = pytest.mark.parametrize("epsilon", SCALES.values(), ids=SCALES)
+
+
+def euclidean(h, dh):
+    return dh
+
+
+@scales
+def test_gaussian_has_the_standard_deviation_asked_for(rng, epsilon):
+    dx = gaussian(rng, (200_000, 4), epsilon, np.float64)
+    assert_allclose(dx.std(axis=0), np.broadcast_to(epsilon, 4), rtol=0.01)
+    assert abs(dx.mean(axis=0)).max() < 0.02
+
+
+@scales
+@pytest.mark.parametrize("family", FAMILIES.values(), ids=FAMILIES)
+def test_power_iteration_finds_the_top_eigenvector(rng, epsilon, family):
+    network, theta, X = draw_network(rng, (6, 5))
+    dx = adversarial(rng, network.linearize(theta, X), family.fisher, epsilon, 300)
+    J = network.jacobian(theta, X) * epsilon
+    information = np.swapaxes(J, 1, 2) @ family.mean_jacobian(network.forward(theta, X)) @ J
+    eigenvalues, eigenvectors = np.linalg.eigh(information)
+    scale = np.broadcast_to(epsilon, 4)
+    u = np.divide(dx, scale, out=np.zeros_like(dx), where=scale > 0)
+    assert_allclose(np.linalg.norm(u, axis=1), 1.0)
+    quotient = np.einsum("nd,nde,ne->n", u, information, u)
+    assert_allclose(quotient, eigenvalues[:, -1], rtol=1e-6)
+    separated = eigenvalues[:, -1] > 1.2 * eigenvalues[:, -2]
+    cosine = np.abs((u * eigenvectors[:, :, -1]).sum(axis=1))
+    assert_allclose(cosine[separated], 1.0, rtol=1e-6)
+
+
+def test_one_output_needs_one_iteration(rng):
+    network, theta, X = draw_network(rng, (6,), K=1)
+    dx = adversarial(rng, network.linearize(theta, X), euclidean, 1.0, 1)
+    gradient = network.jacobian(theta, X)[:, 0]
+    assert_allclose(np.abs((dx * gradient).sum(axis=1)), np.linalg.norm(gradient, axis=1))
+
+
+@pytest.mark.parametrize("epsilon", [0.0, 0.5, np.zeros(4), np.array([0.0, 1.0, 1.0, 0.0])])
+@pytest.mark.parametrize("factor", [0.0, 1e-30, 1e30])
+def test_flat_and_steep_networks_give_finite_perturbations(rng, epsilon, factor):
+    network, theta, X = draw_network(rng, (6,))
+    dx = adversarial(rng, network.linearize(factor * theta, X), euclidean, epsilon, 2)
+    scale = np.broadcast_to(np.asarray(epsilon), 4)
+    assert np.isfinite(dx).all()
+    u = np.divide(dx, scale, out=np.zeros_like(dx), where=scale > 0)
+    assert_allclose(np.linalg.norm(u, axis=1), 1.0 if scale.any() else 0.0)
+
+
+def test_tiny_scales_do_not_lose_the_direction_in_float32(rng):
+    """A Fisher information of 1e-36 still has an eigenvector."""
+    network, theta, X = draw_network(rng, (6,))
+    theta, X = theta.astype(np.float32), X.astype(np.float32)
+    draws = [np.random.default_rng(1) for _ in range(2)]
+    linearization = network.linearize(theta, X)
+    usual = adversarial(draws[0], linearization, euclidean, 1.0, 20)
+    tiny = adversarial(draws[1], linearization, lambda h, v: np.float32(1e-36) * v, 1.0, 20)
+    assert usual.dtype == np.float32
+    assert_allclose(tiny, usual, atol=1e-4)
+
+
+@scales
+def test_steepest_is_the_best_step_of_its_length(rng, epsilon):
+    gradient = rng.normal(size=(7, 4))
+    gain = (gradient * steepest(gradient, epsilon)).sum(axis=1)
+    assert_allclose(gain, np.linalg.norm(epsilon * gradient, axis=1))
+    assert_array_equal(steepest(np.zeros((2, 4)), epsilon), 0.0)
+
+
+def test_normalize_is_safe(rng):
+    fallback = np.ones((4, 3))
+    rows = np.array([[1e-300, 0, 0], [0, 3e200, 4e200], [0, 0, 0], [np.inf, 1, 1]])
+    expected = [[1, 0, 0], [0, 0.6, 0.8], [1, 1, 1], [1, 1, 1]]
+    with np.errstate(invalid="ignore"):
+        assert_allclose(normalize(rows, fallback), expected)
+
+
+@pytest.mark.parametrize(
+    "epsilon", [-1.0, np.nan, np.inf, [1.0, -1.0, 0, 0], [1.0, 2.0], [np.nan] * 4, [[1.0] * 4], "a"]
+)
+def test_bad_epsilon_is_named(epsilon):
+    with pytest.raises(ValueError, match="epsilon"):
+        check_epsilon(epsilon, 4)
+
+
+def test_good_epsilon_is_kept():
+    assert check_epsilon(2, 4) == 2.0
+    assert_array_equal(check_epsilon([0, 1, 2, 3], 4), np.arange(4.0))

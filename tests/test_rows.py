@@ -1,0 +1,67 @@
+import numpy as np
+import pytest
+from numpy.testing import assert_array_equal
+from scipy import sparse
+
+from skc2c.rows import Rows
+
+containers = pytest.mark.parametrize(
+    "container", [np.asarray, sparse.csr_array, sparse.csr_matrix], ids=["dense", "array", "matrix"]
+)
+
+
+def dense(values):
+    return values.toarray() if sparse.issparse(values) else values
+
+
+def draw(rng, n=40, D=3):
+    """Rows of few distinct values, so that many are repeated."""
+    return rng.integers(-1, 2, size=(n, D)).astype(float), rng.integers(0, 2, size=(n, 1)) * 1.0
+
+
+@containers
+def test_canonical_rows_are_the_distinct_ones_with_summed_weights(rng, container):
+    X, y = draw(rng)
+    weight = rng.integers(1, 4, size=40).astype(float)
+    rows = Rows(container(X), y, weight).canonical()
+    table, inverse = np.unique(np.hstack([X, y]), axis=0, return_inverse=True)
+    sums = np.bincount(inverse.ravel(), weights=weight)
+    found = np.hstack([dense(rows.X), rows.y])
+    order = np.lexsort(found.T[::-1])
+    assert_array_equal(found[order], table)
+    assert_array_equal(rows.weight[order], sums)
+
+
+@containers
+def test_canonical_rows_do_not_depend_on_order_or_repetition(rng, container):
+    X, y = rng.normal(size=(30, 4)), rng.normal(size=(30, 2))
+    weight = rng.integers(1, 5, size=30)
+    weighted = Rows(container(X), y, weight * 1.0).canonical()
+    repeated = rng.permutation(np.repeat(np.arange(30), weight))
+    repeated = Rows(container(X[repeated]), y[repeated], np.ones(len(repeated))).canonical()
+    assert_array_equal(dense(weighted.X), dense(repeated.X))
+    assert_array_equal(weighted.y, repeated.y)
+    assert_array_equal(weighted.weight, repeated.weight)
+
+
+def test_rows_with_equal_keys_are_merged_only_if_equal(rng, monkeypatch):
+    monkeypatch.setattr("skc2c.rows._hash", lambda values: np.zeros(len(values), np.uint64))
+    X = np.array([[1.0], [1.0], [2.0], [2.0]])
+    rows = Rows(X, np.zeros((4, 1)), np.ones(4)).canonical()
+    assert_array_equal(rows.X.ravel(), [1, 2])
+    assert_array_equal(rows.weight, [2, 2])
+
+
+def test_both_zeros_are_one_value():
+    rows = Rows(np.array([[0.0], [-0.0]]), np.zeros((2, 1)), np.ones(2)).canonical()
+    assert_array_equal(rows.weight, [2])
+
+
+@containers
+def test_take_and_dense(rng, container):
+    X, y = draw(rng)
+    rows = Rows(container(X), y, np.ones(40))
+    picked = np.array([3, 3, 1])
+    assert_array_equal(rows.take(picked).dense().X, X[picked])
+    assert_array_equal(rows.take(slice(2, 5)).dense().X, X[2:5])
+    assert len(rows.take(picked)) == 3
