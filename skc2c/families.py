@@ -82,7 +82,7 @@ class Family:
         raise NotImplementedError
 
     def mean_jacobian(self, h):
-        """d mu / d h, which is F(h), as (n, K, K). Traceable."""
+        """D mu / d h, which is F(h), as (n, K, K). Traceable."""
         raise NotImplementedError
 
 
@@ -125,7 +125,7 @@ class Bernoulli(Family):
         return expit(h)
 
     def log_mean(self, h):
-        """log mu(h), (n, K), finite wherever h is."""
+        """Log mu(h), (n, K), finite wherever h is."""
         return log_expit(h)
 
     def _nll(self, h, y):
@@ -161,7 +161,7 @@ class Categorical(Family):
         return softmax(h, axis=1)
 
     def log_mean(self, h):
-        """log mu(h), (n, K), finite wherever h is."""
+        """Log mu(h), (n, K), finite wherever h is."""
         return log_softmax(h, axis=1)
 
     def _nll(self, h, y):

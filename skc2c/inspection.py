@@ -9,6 +9,7 @@ Shapes: ``n`` rows, ``D`` features, ``K`` outputs; K is 1 for two classes and fo
 target.
 """
 
+from numbers import Integral
 from typing import NamedTuple
 
 import numpy as np
@@ -116,7 +117,7 @@ def adversarial_perturbation(
         What change means: ``'vat'`` is that of the output distribution, ``'c2c'`` and
         ``'jacobian'`` that of h.
     n_power_iterations : int, default=10
-        More are more exact.
+        More are more exact. They replace those of a penalty object.
     random_state : int, RandomState instance or None, default=None
         Draws the start of the power iteration.
 
@@ -128,7 +129,8 @@ def adversarial_perturbation(
     Raises
     ------
     ValueError
-        If `penalty` measures no distance between outputs, as ``'noise'``.
+        If `penalty` measures no distance between outputs, as ``'noise'``; on an invalid
+        `epsilon` or `n_power_iterations`.
 
     Examples
     --------
@@ -142,6 +144,10 @@ def adversarial_perturbation(
     >>> np.linalg.norm(dx, axis=1)[:2].round(6)
     array([0.5, 0.5])
     """
+    if not (isinstance(n_power_iterations, Integral) and n_power_iterations > 0):
+        raise ValueError(
+            f"n_power_iterations must be a positive integer. Got {n_power_iterations!r} instead."
+        )
     network, family, theta, X = _open(estimator, X)
     metric = make_penalty(penalty).metric(family)
     if metric is None:

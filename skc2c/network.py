@@ -31,15 +31,14 @@ class Activation(NamedTuple):
     a residual, the one array from which ``slope(residual)`` and
     ``curvature(residual)`` give the first and second derivative. Where the derivative
     is a function of the output, the residual is the output and costs nothing.
-    ``gain`` scales the initial kernels: their variance is ``gain / fan_in`` ("He") or
-    ``2 * gain / (fan_in + fan_out)`` ("Glorot", where ``symmetric``).
+    ``gain`` is the factor by which the kernel of a layer that follows must be larger in
+    variance to keep the scale of the signal (2 for relu, He et al., 2015).
     """
 
     evaluate: Callable
     slope: Callable
     curvature: Callable
     gain: float
-    symmetric: bool = False
 
 
 def _keep_output(function):
@@ -106,21 +105,18 @@ ACTIVATIONS = {
         slope=np.ones_like,
         curvature=np.zeros_like,
         gain=1.0,
-        symmetric=True,
     ),
     "logistic": Activation(
         evaluate=_keep_output(lambda z, out: expit(z, out=out)),
         slope=lambda a: a * (1.0 - a),
         curvature=_logistic_curvature,
         gain=1.0,
-        symmetric=True,
     ),
     "tanh": Activation(
         evaluate=_keep_output(lambda z, out: np.tanh(z, out=out)),
         slope=lambda a: 1.0 - a * a,
         curvature=_tanh_curvature,
         gain=1.0,
-        symmetric=True,
     ),
     "relu": Activation(
         evaluate=_keep_output(lambda z, out: np.maximum(z, 0.0, out=out)),
@@ -426,7 +422,7 @@ class Network:
         return self.layers[-1].bias.stop
 
     def initialize(self, rng, dtype):
-        """Draw theta: uniform Glorot or He kernels, small uniform biases.
+        """Draw theta: uniform Glorot and He kernels, small uniform biases.
 
         Parameters
         ----------
@@ -439,18 +435,22 @@ class Network:
 
         Notes
         -----
-        The variance of a kernel keeps the scale of its layer's input: for the hidden
-        layers as the activation asks, for the (linear) output as Glorot & Bengio
-        (2010). Biases are uniform in +-1/sqrt(fan_in): with few inputs, units that all
-        bend at the origin would be nearly the same unit.
+        The variance of a kernel is ``2 / (fan_in + fan_out)`` (Glorot & Bengio, 2010). Between
+        hidden layers it is larger by the gain of the activation (He et al., 2015), so that
+        deep networks keep their signal; before the first one it is not, as wide first
+        layers on few features then start, and stay, too rough (measured). Biases are uniform
+        in +-1/sqrt(fan_in): with few inputs, units that all bend at the origin would be
+        nearly the same unit.
         """
         theta = np.empty(self.size)
         for layer in self.layers:
-            fan_in = layer.shape[0]
-            bound = np.sqrt(3.0 * _initial_variance(layer))
-            theta[layer.weight] = rng.uniform(-bound, bound, theta[layer.weight].size)
-            bound = 1.0 / np.sqrt(fan_in)
-            theta[layer.bias] = rng.uniform(-bound, bound, layer.shape[1])
+            fan_in, fan_out = layer.shape
+            between_hidden = layer not in (self.layers[0], self.layers[-1])
+            gain = layer.activation.gain if between_hidden else 1.0
+            bound = math.sqrt(6.0 * gain / (fan_in + fan_out))
+            theta[layer.weight] = rng.uniform(-bound, bound, fan_in * fan_out)
+            bound = 1.0 / math.sqrt(fan_in)
+            theta[layer.bias] = rng.uniform(-bound, bound, fan_out)
         return theta.astype(dtype)
 
     def pack(self, coefs, intercepts, dtype):
@@ -611,10 +611,3 @@ class Linearization(NamedTuple):
 def _slices(start, sizes):
     edges = np.cumsum([start, *sizes]).tolist()
     return [slice(*edge) for edge in pairwise(edges)]
-
-
-def _initial_variance(layer):
-    fan_in, fan_out = layer.shape
-    if layer.activation.symmetric:
-        return 2.0 * layer.activation.gain / (fan_in + fan_out)
-    return layer.activation.gain / fan_in

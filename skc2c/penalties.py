@@ -52,6 +52,26 @@ class Penalty(BaseEstimator):
         Whether the clean output is a constant in the gradient. The objective honours it
         in stochastic training only: a deterministic solver needs value and gradient
         to agree.
+
+    Examples
+    --------
+    A penalty on the absolute in the place of the squared distance:
+
+    >>> import autograd.numpy as anp
+    >>> import numpy as np
+    >>> from skc2c import C2CRegressor, Penalty
+    >>> from skc2c.penalties import Probe
+    >>> from skc2c.perturbations import gaussian
+    >>> class Absolute(Penalty):
+    ...     def probe(self, network, family, theta, X, y, epsilon, rng):
+    ...         return Probe(clean=X, near=X + gaussian(rng, X.shape, epsilon, X.dtype))
+    ...
+    ...     def value(self, network, family, theta, probe, h, near):
+    ...         return anp.sum(anp.abs(h - near), axis=1)
+    >>> X = np.linspace(-1, 1, 400)[:, None]
+    >>> reg = C2CRegressor(penalty=Absolute(), random_state=0).fit(X, np.sin(3 * X[:, 0]))
+    >>> reg.score(X, np.sin(3 * X[:, 0])) > 0.9
+    True
     """
 
     holds_clean = False

@@ -39,18 +39,19 @@ class Rows:
 
         What a deterministic solver computes from these rows depends neither on the order
         of the rows given, nor on whether a row is repeated or weighted: not even in the
-        last bit, which L-BFGS would amplify.
+        last bit, which L-BFGS would amplify. The order is that of a hash of X (and of y
+        where X is equal), so it does not depend on the unit of y either.
         """
-        key = _hash(self.X) + _hash(self.y)
-        order = np.argsort(key, kind="stable")
-        starts = np.flatnonzero(np.append(True, self._differ(order[1:], order[:-1], key)))
+        keys = _hash(self.y), _hash(self.X)
+        order = np.lexsort(keys)
+        starts = np.flatnonzero(np.append(True, self._differ(order[1:], order[:-1], keys)))
         first = order[starts]
         weight = np.add.reduceat(self.weight[order], starts)
         return Rows(self.X[first], self.y[first], weight)
 
-    def _differ(self, a, b, key):
+    def _differ(self, a, b, keys):
         """Whether rows a[i] and b[i] differ; the values decide only where the keys agree."""
-        differ = key[a] != key[b]
+        differ = np.logical_or(*(key[a] != key[b] for key in keys))
         twins = np.flatnonzero(~differ)
         for values in (self.X, self.y):
             unequal = values[a[twins]] != values[b[twins]]
@@ -78,11 +79,14 @@ def _hash(values):
 
 
 def _mix(values, column):
-    """Scramble values, as numbers of their bits, together with their column."""
-    # + 0.0 makes one zero of the two
-    bits = (values.astype(np.float64) + 0.0).view(np.uint64)
+    """Scramble values, as numbers of their bits, together with their column.
+
+    Zero stays zero, whatever its sign and column: the sum over a row is the same whether
+    zeros are stored or not.
+    """
+    bits = values.astype(np.float64).view(np.uint64)
     bits += (np.atleast_1d(column).astype(np.uint64) + np.uint64(1)) * _COLUMN
     for factor, shift in zip(_MIX, (30, 27), strict=True):
         bits ^= bits >> np.uint64(shift)
         bits *= factor
-    return bits ^ (bits >> np.uint64(31))
+    return np.where(values == 0, np.uint64(0), bits ^ (bits >> np.uint64(31)))

@@ -20,7 +20,7 @@ class Solution(NamedTuple):
     n_iter : int
         Iterations done: epochs of Adam, steps of L-BFGS.
     loss : float
-        The last value of the objective; NaN if not one iteration was completed.
+        The last value of the objective; NaN if Ctrl-C came before the first.
     loss_curve : list of float
         The objective after every iteration.
     best_loss : float
@@ -111,15 +111,15 @@ class Monitor:
         if self.verbose:
             print(line)
 
-    def solution(self, theta, message=None):
-        """The record of the fit that ended at `theta`."""
+    def solution(self, theta, message=None, loss=np.nan):
+        """The record of the fit that ended at `theta`; `loss` counts if no iteration does."""
         watched = self.score is not None
         return Solution(
             theta=theta if self.best_theta is None else self.best_theta,
             n_iter=len(self.loss_curve),
-            loss=self.loss_curve[-1] if self.loss_curve else np.nan,
+            loss=self.loss_curve[-1] if self.loss_curve else loss,
             loss_curve=self.loss_curve,
-            best_loss=min(self.loss_curve, default=np.nan),
+            best_loss=min(self.loss_curve, default=loss),
             validation_scores=self.scores if watched else None,
             best_validation_score=max(self.scores, default=None) if watched else None,
             message=message,
@@ -192,7 +192,7 @@ def _length(batch):
 
 def _interrupted():
     warnings.warn("Training interrupted by user.", stacklevel=4)
-    return None
+    return
 
 
 class _AdamStep:
@@ -263,13 +263,18 @@ def lbfgs(value_and_gradient, theta, *, tol, max_iter, monitor):
             jac=True,
             method="L-BFGS-B",
             callback=note,
-            options={"maxiter": max_iter, "maxfun": 100 * max_iter, "gtol": tol},
+            options={
+                "maxiter": max_iter,
+                "maxfun": 100 * max_iter,
+                "gtol": tol,
+                "ftol": 64 * np.finfo(np.float64).eps,  # the gradient decides
+            },
         )
     except KeyboardInterrupt:
         return monitor.solution(latest, _interrupted())
     if not np.isfinite(result.fun):
         raise DivergenceError(f"the loss became {result.fun} in iteration {result.nit + 1}")
-    return monitor.solution(result.x, _complaint(result))
+    return monitor.solution(result.x, _complaint(result), float(result.fun))
 
 
 _STOPPED_BY_CALLBACK = 99

@@ -1,5 +1,7 @@
 """Slow, obvious versions of what the package computes: plain autograd and plain numpy."""
 
+from itertools import pairwise
+
 import autograd.numpy as anp
 import numpy as np
 from autograd.scipy.special import erf
@@ -24,7 +26,7 @@ FAMILIES = {"gaussian": Gaussian(), "bernoulli": Bernoulli(), "categorical": Cat
 
 def forward(units, activation, theta, X):
     """The network with kernels, then biases, cut from theta one by one."""
-    shapes = list(zip(units[:-1], units[1:], strict=True))
+    shapes = list(pairwise(units))
     kernels, start = [], 0
     for fan_in, fan_out in shapes:
         kernels.append(anp.reshape(theta[start : start + fan_in * fan_out], (fan_in, fan_out)))

@@ -161,3 +161,9 @@ def test_batches_cover_the_rows_once(rng, size):
 def test_batches_are_shuffled_anew(rng):
     first, second = (np.concatenate(list(batches(100, 7, rng))) for _ in range(2))
     assert (first != second).any()
+
+
+def test_lbfgs_that_starts_at_the_bottom_reports_its_loss():
+    solution = run_lbfgs(theta=np.ones(3))
+    assert solution.n_iter == 0
+    assert solution.loss == solution.best_loss == 0.0

@@ -75,12 +75,12 @@ class C2CClassifier(ClassifierMixin, Perceptron):
         activation="relu",
         *,
         penalty="c2c",
-        alpha=0.1,
+        alpha=0.03,
         epsilon=0.3,
-        l2=1e-4,
+        l2=1.0,
         solver="adam",
         batch_size="auto",
-        learning_rate_init=0.001,
+        learning_rate_init=0.003,
         max_iter=200,
         shuffle=True,
         tol=1e-4,
@@ -160,10 +160,13 @@ class C2CClassifier(ClassifierMixin, Perceptron):
         -------
         proba : ndarray of shape (n_samples, n_classes) or (n_samples, n_outputs)
             Of every class, in the order of `classes_`; for multilabel y of every output
-            being 1.
+            being 1. In the open interval (0, 1): where a probability rounds to 0 or 1 the
+            nearest number inside is returned.
         """
         h = self._link(X)
-        return self._family()._mean(_both_sides(h))
+        proba = self._family().mean(_both_sides(h))
+        limits = np.finfo(proba.dtype)
+        return np.clip(proba, limits.tiny, 1.0 - limits.epsneg)
 
     def predict_log_proba(self, X):
         """Predict logarithms of probabilities, computed without their underflow.
@@ -175,7 +178,7 @@ class C2CClassifier(ClassifierMixin, Perceptron):
         Returns
         -------
         log_proba : ndarray of shape (n_samples, n_classes) or (n_samples, n_outputs)
-            Finite even where `predict_proba` is zero.
+            Exact also where the probability itself is too small for a float.
         """
         h = self._link(X)
         return self._family().log_mean(_both_sides(h))
@@ -221,6 +224,11 @@ class C2CClassifier(ClassifierMixin, Perceptron):
                 "Use None, and sample_weight if rows differ in weight."
             )
         y = y.toarray() if hasattr(y, "toarray") else y
+        if not np.isin(y, (0, 1)).all():
+            raise ValueError(
+                "y with several columns must be a 0/1 indicator matrix (multilabel). Multioutput "
+                f"y with other values is not supported; got the values {np.unique(y)}."
+            )
         if reset:
             self.classes_ = np.arange(y.shape[1])
         return y.astype(np.float32), weight, "logistic"

@@ -1,7 +1,6 @@
 """What the classifier and the regressor share: parameters, validation, fitting, output."""
 
 import copy
-import inspect
 import warnings
 from numbers import Integral, Real
 
@@ -62,7 +61,7 @@ class Perceptron(BaseEstimator):
 
     def _set_parameters(self, values):
         """Store what ``__init__`` was given; `values` are its local variables."""
-        for name in inspect.signature(type(self).__init__).parameters:
+        for name in self._get_param_names():
             if name in values:
                 setattr(self, name, values[name])
 
@@ -135,22 +134,28 @@ class Perceptron(BaseEstimator):
         """Rows to train on, and rows held out for early stopping (or None)."""
         if not self.early_stopping:
             return rows, None
-        kept, held_out = train_test_split(
-            np.arange(len(rows)),
-            test_size=self.validation_fraction,
-            random_state=seed,
-            stratify=self._strata(rows.y),
-        )
+        try:
+            kept, held_out = train_test_split(
+                np.arange(len(rows)),
+                test_size=self.validation_fraction,
+                random_state=seed,
+                stratify=self._strata(rows.y),
+            )
+        except ValueError as error:
+            raise ValueError(
+                f"validation_fraction={self.validation_fraction} of {len(rows)} rows cannot be "
+                f"held out for early stopping: {error}"
+            ) from error
         if len(held_out) < 2:
             raise ValueError(
                 f"validation_fraction={self.validation_fraction} leaves {len(held_out)} of "
-                f"{len(rows)} rows for validation. Increase it, or fit on more rows."
+                f"{len(rows)} rows for early stopping. Increase it, or fit on more rows."
             )
         return rows.take(kept), rows.take(held_out)
 
     def _strata(self, y):
         """Labels by which to stratify the held-out rows, if any."""
-        return None
+        return
 
     def _center_and_scale(self, y, weight):
         """What y is standardised with for training, each of shape (K,)."""
@@ -283,7 +288,7 @@ class Perceptron(BaseEstimator):
         return validate_data(self, X, accept_sparse="csr", dtype=_FLOATS, reset=False)
 
     def _link(self, X):
-        """h at raw X, (n, K)."""
+        """H at raw X, (n, K)."""
         X = self._check_X(X)
         network, _, theta = self._model()
         return _outputs(network, theta, X)
@@ -316,12 +321,13 @@ def _used_rows(X, y, weight):
 
 def _standardize(rows, center, scale, dtype):
     """Rows in the training dtype, with y centred and scaled."""
-    X = rows.X.astype(dtype, copy=False)
+    with np.errstate(over="ignore"):  # an infinite entry makes the loss so
+        X = rows.X.astype(dtype, copy=False)
     y = ((rows.y - center) / scale).astype(dtype)
     return Rows(X, y, rows.weight.astype(dtype))
 
 
 def _outputs(network, theta, X):
-    """h at every row, block by block."""
+    """H at every row, block by block."""
     blocks = row_blocks(X.shape[0], network)
     return np.concatenate([network.forward(theta, X[block]) for block in blocks])

@@ -20,7 +20,7 @@ penalty : {'c2c', 'jacobian', 'vat', 'noise'}, Penalty or None, default='c2c'
     training. None: a plain network. For finer settings pass an object:
     `C2C`, `Jacobian`, `VAT`, `Noise`, or your own subclass of `Penalty`.
 
-alpha : float, default=0.1
+alpha : float, default=0.03
     Strength of the penalty. No part in ``'noise'`` and None.
 
 epsilon : float or array-like of shape (n_features,), default=0.3
@@ -28,10 +28,10 @@ epsilon : float or array-like of shape (n_features,), default=0.3
     perturbation, the Euclidean length of an adversarial one. An array has one scale a
     feature; 0 leaves that feature alone (a one-hot column, say). No part in None.
 
-l2 : float, default=1e-4
+l2 : float, default=1.0
     Weight decay: ``l2 / (2 n) ||weights||^2`` is added to the mean loss of the n rows,
-    where n is the sum of the sample weights. `MLPClassifier` and `MLPRegressor` call
-    it ``alpha``.
+    where n is the sum of the sample weights: the scale of ``1 / C`` of logistic regression.
+    `MLPClassifier` and `MLPRegressor` call it ``alpha``.
 
 solver : {'adam', 'lbfgs'}, default='adam'
     Mini-batch Adam, or L-BFGS on all rows, which often does better on a few hundred rows.
@@ -40,7 +40,7 @@ solver : {'adam', 'lbfgs'}, default='adam'
 batch_size : int or 'auto', default='auto'
     Rows in a batch of Adam; ``'auto'`` is ``min(200, n_samples)``.
 
-learning_rate_init : float, default=0.001
+learning_rate_init : float, default=0.003
     Step size of Adam.
 
 max_iter : int, default=200
