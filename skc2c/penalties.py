@@ -69,7 +69,7 @@ class Penalty(BaseEstimator):
     ...     def value(self, network, family, theta, probe, h, near):
     ...         return anp.sum(anp.abs(h - near), axis=1)
     >>> X = np.linspace(-1, 1, 400)[:, None]
-    >>> reg = C2CRegressor(penalty=Absolute(), epsilon=0.05, random_state=0)
+    >>> reg = C2CRegressor(penalty=Absolute(), epsilon=0.05, solver="lbfgs", random_state=0)
     >>> reg.fit(X, np.sin(3 * X[:, 0])).score(X, np.sin(3 * X[:, 0])) > 0.9
     True
     """

@@ -9,15 +9,17 @@ import skc2c
 
 PACKAGE = Path(skc2c.__file__).parent
 FLOORS = {
-    "network": 1,
+    "activations": 1,
     "families": 1,
-    "solvers": 1,
+    "perturbations": 1,
     "rows": 1,
-    "perturbations": 2,
-    "penalties": 3,
-    "objective": 4,
-    "estimators": 5,
-    "inspection": 5,
+    "solvers": 1,
+    "layers": 2,
+    "network": 3,
+    "penalties": 4,
+    "objective": 5,
+    "estimators": 6,
+    "inspection": 6,
     "__init__": 7,
 }
 RUN_TIME_PACKAGES = {"autograd", "numpy", "scipy", "sklearn"}

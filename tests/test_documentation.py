@@ -11,7 +11,7 @@ import pytest
 
 import skc2c
 import skc2c.inspection
-from skc2c.network import ACTIVATIONS
+from skc2c.activations import ACTIVATIONS
 from skc2c.penalties import PENALTIES
 
 ROOT = Path(__file__).parent.parent

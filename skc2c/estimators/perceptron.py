@@ -12,8 +12,9 @@ from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, Options, StrOptions
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
+from skc2c.activations import ACTIVATIONS
 from skc2c.families import FAMILIES
-from skc2c.network import ACTIVATIONS, Network
+from skc2c.network import Network
 from skc2c.objective import Objective, row_blocks
 from skc2c.penalties import PENALTIES, Penalty, make_penalty
 from skc2c.perturbations import check_epsilon
