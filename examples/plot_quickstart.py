@@ -28,7 +28,7 @@ from sklearn.neural_network import MLPClassifier, MLPRegressor
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import StandardScaler
 
-from skc2c import C2C, C2CClassifier, C2CRegressor
+from skc2c import C2CClassifier, C2CRegressor
 
 PENALTIES = ["c2c", "jacobian", "vat", "noise", None]
 
@@ -71,14 +71,13 @@ def draw_moons(path):
     grid = np.stack(np.meshgrid(np.linspace(-2.3, 3.3, 300), np.linspace(-1.9, 2.3, 240)), -1)
     panels = [
         ("no penalty", {"penalty": None}),
-        # L-BFGS keeps its perturbations: twenty a row are a fair sample in two dimensions.
-        ("c2c", {"penalty": C2C(n_perturbations=20), "alpha": 0.3, "epsilon": 0.3}),
-        ("jacobian", {"penalty": "jacobian", "alpha": 0.3, "epsilon": 0.3}),
-        ("vat", {"penalty": "vat", "alpha": 3.0, "epsilon": 0.5}),
+        ("c2c", {"penalty": "c2c", "alpha": 0.1, "epsilon": 0.4}),
+        ("jacobian", {"penalty": "jacobian", "alpha": 0.1, "epsilon": 0.4}),
+        ("vat", {"penalty": "vat", "alpha": 1.0, "epsilon": 0.4}),
     ]
     figure, axes = plt.subplots(1, 4, figsize=(14, 3.6), sharey=True, layout="constrained")
     for axis, (name, settings) in zip(axes, panels, strict=True):
-        clf = C2CClassifier((100, 100), l2=0.01, solver="lbfgs", random_state=0, **settings)
+        clf = C2CClassifier((100, 100), l2=0.01, max_iter=2000, tol=0, random_state=0, **settings)
         clf.fit(X, y)
         proba = clf.predict_proba(grid.reshape(-1, 2))[:, 1].reshape(grid.shape[:2])
         image = axis.contourf(
@@ -86,7 +85,7 @@ def draw_moons(path):
         )
         axis.contour(*np.moveaxis(grid, -1, 0), proba, [0.5], colors="k", linewidths=1.2)
         colors = np.where(y == 1, "#b2182b", "#2166ac")
-        axis.scatter(*X.T, c=colors, s=14, edgecolors="white", linewidths=0.5)
+        axis.scatter(*X.T, c=colors, s=20, edgecolors="white", linewidths=0.8)
         loss = log_loss(y_test, clf.predict_proba(X_test))
         axis.set_title(f"{name}\ntest log-loss {loss:.2f}", fontsize=11)
         axis.set(xticks=[], yticks=[])

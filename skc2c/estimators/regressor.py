@@ -10,6 +10,9 @@ from sklearn.utils.validation import column_or_1d
 from skc2c.estimators.perceptron import Perceptron
 from skc2c.estimators.shared_docstrings import shared_docstrings
 
+# Which output distribution a loss is the negative log-likelihood of.
+OUT_ACTIVATIONS = {"squared_error": "identity"}
+
 
 @shared_docstrings
 class C2CRegressor(MultiOutputMixin, RegressorMixin, Perceptron):
@@ -62,7 +65,7 @@ class C2CRegressor(MultiOutputMixin, RegressorMixin, Perceptron):
 
     _parameter_constraints = {
         **Perceptron._parameter_constraints,
-        "loss": [StrOptions({"squared_error"})],
+        "loss": [StrOptions(set(OUT_ACTIVATIONS))],
     }
     _y_checks = {"multi_output": True, "y_numeric": True}
 
@@ -135,7 +138,7 @@ class C2CRegressor(MultiOutputMixin, RegressorMixin, Perceptron):
         if y.ndim == 2 and y.shape[1] == 1:
             y = column_or_1d(y, warn=True)
         y = y.reshape(len(y), -1).astype(np.float64, copy=False)
-        return y, weight, "identity"
+        return y, weight, OUT_ACTIVATIONS[self.loss]
 
     def _center_and_scale(self, y, weight):
         scaler = StandardScaler().fit(y, sample_weight=weight)
