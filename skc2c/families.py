@@ -51,7 +51,8 @@ class Family:
 
     A subclass gives ``_mean(h)``, ``_nll(h, y)``, ``_kl(h, other)`` in plain numpy,
     stable for ``|h|`` up to 1e4 in float32 and float64 and keeping the dtype, the
-    product ``fisher(h, v)``, and ``mean_jacobian(h)`` as traceable code.
+    products ``fisher(h, v)`` and ``nll_gradient(y, h)``, precise also where the mean is all
+    but certain, and ``mean_jacobian(h)`` as traceable code.
 
     Attributes
     ----------
@@ -70,8 +71,8 @@ class Family:
         return _nll(h, y, family=self)
 
     def nll_gradient(self, y, h):
-        """Derivative of `nll` with respect to h, (n, K)."""
-        return self._mean(h) - y
+        """Derivative of `nll` with respect to h, (n, K): mean minus y."""
+        raise NotImplementedError
 
     def kl(self, h, other):
         """KL(p(.|h) || p(.|other)), (n,). Traceable in both."""
@@ -109,6 +110,9 @@ class Gaussian(Family):
         difference = h - other
         return 0.5 * np.einsum("nk,nk->n", difference, difference)
 
+    def nll_gradient(self, y, h):
+        return h - y
+
     def fisher(self, h, v):
         return v
 
@@ -143,13 +147,14 @@ class Bernoulli(Family):
         large = np.logaddexp(other, 0.0) - np.logaddexp(low, 0.0)
         return (np.where(np.abs(d) < 1.0, small, large) - p * d).sum(axis=1)
 
+    def nll_gradient(self, y, h):
+        return (1.0 - y) * expit(h) - y * expit(-h)
+
     def fisher(self, h, v):
-        p = expit(h)
-        return p * (1.0 - p) * v
+        return expit(h) * expit(-h) * v
 
     def mean_jacobian(self, h):
-        p = self.mean(h)
-        return _diagonal(p * (1.0 - p))
+        return _diagonal(self.mean(h) * self.mean(-h))
 
 
 class Categorical(Family):
@@ -179,14 +184,25 @@ class Categorical(Family):
             return small
         return np.where(near, small, _log_sum_exp(log_softmax(h, axis=1) + d))
 
+    def nll_gradient(self, y, h):
+        # The entries of each row sum to zero (if those of y sum to one); where p is near 1
+        # the sum of the others has the digits that p - y has lost.
+        gradient = softmax(h, axis=1) - y
+        rows, top = np.arange(len(h)), h.argmax(axis=1)
+        gradient[rows, top] = 0.0
+        gradient[rows, top] = 1.0 - y.sum(axis=1) - gradient.sum(axis=1)
+        return gradient
+
     def fisher(self, h, v):
+        # F does not see a constant: without v's entry at the likeliest class, nothing cancels.
+        v = v - np.take_along_axis(v, h.argmax(axis=1)[:, None], axis=1)
         p = softmax(h, axis=1)
-        pv = p * v
-        return pv - p * pv.sum(axis=1, keepdims=True)
+        return p * (v - (p * v).sum(axis=1, keepdims=True))
 
     def mean_jacobian(self, h):
         p = self.mean(h)
-        return _diagonal(p) - anp.einsum("ni,nj->nij", p, p)
+        apart = anp.einsum("ni,nj->nij", p, p) * (1.0 - np.eye(h.shape[1], dtype=h.dtype))
+        return _diagonal(anp.sum(apart, axis=2)) - apart
 
 
 def _log_sum_exp(a):

@@ -14,7 +14,6 @@ from typing import NamedTuple
 
 import numpy as np
 from scipy import sparse
-from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
 from skc2c.families import Family
@@ -22,6 +21,7 @@ from skc2c.network import Network
 from skc2c.objective import row_blocks
 from skc2c.penalties import make_penalty
 from skc2c.perturbations import adversarial, check_epsilon
+from skc2c.random_streams import streams
 
 
 class _Model(NamedTuple):
@@ -157,7 +157,7 @@ def adversarial_perturbation(
         )
     linearization = network.linearize(theta, X)
     epsilon = check_epsilon(epsilon, X.shape[1])
-    rng = _generator(random_state)
+    (rng,) = streams(random_state, 1)
     return adversarial(rng, linearization, metric, epsilon, n_power_iterations)
 
 
@@ -194,7 +194,8 @@ def penalty_value(estimator, X, penalty, epsilon, *, random_state=None):
     True
     """
     network, family, theta, X = _open(estimator, X)
-    penalty, rng = make_penalty(penalty), _generator(random_state)
+    penalty = make_penalty(penalty)
+    (rng,) = streams(random_state, 1)
     epsilon = check_epsilon(epsilon, X.shape[1])
     total = 0.0
     for block in row_blocks(len(X), network):
@@ -218,9 +219,3 @@ def _open(estimator, X):
     X = estimator._check_X(X)
     X = X.toarray() if sparse.issparse(X) else X
     return _Model(*estimator._model(np.float64), X.astype(np.float64, copy=False))
-
-
-def _generator(random_state):
-    if random_state is None:
-        return np.random.default_rng()
-    return np.random.default_rng(check_random_state(random_state).randint(2**31 - 1, size=4))

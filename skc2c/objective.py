@@ -75,12 +75,11 @@ class Objective:
         """
         rows = self.rows.take(batch)
         share = len(rows) / len(self.rows)
+        probe = self._probe(theta, rows, rng)
         weight = rows.weight / (share * self.total_weight)
-        return self._differentiate(
-            theta, rows, weight, self.l2, rng, holds_clean=self.penalty.holds_clean
-        )
+        return self._differentiate(theta, rows, probe, weight, self.l2, self.penalty.holds_clean)
 
-    def on_all_rows(self, theta, seed):
+    def on_all_rows(self, theta, seed, held=None):
         """The objective and its gradient, with perturbations fixed by `seed`.
 
         The rows run through in blocks, so that memory does not grow with their number.
@@ -91,6 +90,9 @@ class Objective:
         ----------
         theta : ndarray of shape (network.size,)
         seed : int
+        held : ndarray of shape (network.size,), optional
+            The parameters to whose network adversarial perturbations are adversarial; `theta`
+            by default. The gradient is that of the value with this held.
 
         Returns
         -------
@@ -102,9 +104,9 @@ class Objective:
             rows = self.rows.take(block)
             share = len(rows) / len(self.rows)
             rng = np.random.default_rng([seed, block.start])
-            v, g = self._differentiate(
-                theta, rows, rows.weight / self.total_weight, share * self.l2, rng
-            )
+            probe = self._probe(theta if held is None else held, rows, rng)
+            weight = rows.weight / self.total_weight
+            v, g = self._differentiate(theta, rows, probe, weight, share * self.l2, False)
             value += v
             gradient += g
         return value, gradient
@@ -114,15 +116,14 @@ class Objective:
         """Sum of the sample weights: the number of rows where all are one."""
         return self.rows.weight.sum()
 
-    def _differentiate(self, theta, rows, weight, l2, rng, holds_clean=False):
-        """Value and gradient of ``weight . (nll + alpha R)`` plus the L2 term.
+    def _probe(self, theta, rows, rng):
+        """Where the penalty looks: found before the trace, which stays one level deep."""
+        X = rows.dense().X
+        return self.penalty.probe(self.network, self.family, theta, X, rows.y, self.epsilon, rng)
 
-        The probe is found first, outside the trace, which stays one level deep.
-        """
-        rows = rows.dense()
-        probe = self.penalty.probe(
-            self.network, self.family, theta, rows.X, rows.y, self.epsilon, rng
-        )
+    def _differentiate(self, theta, rows, probe, weight, l2, holds_clean):
+        """Value and gradient of ``weight . (nll + alpha R)`` plus the L2 term."""
+        weight = weight.astype(theta.dtype, copy=False)
         decay = float(l2 / self.total_weight)
 
         def cost(theta):
@@ -145,7 +146,14 @@ class Objective:
         nll = self.family.nll(y, h)
         clean = getval(h) if holds_clean else h
         roughness = self.penalty.value(self.network, self.family, theta, probe, h=clean, near=near)
-        return nll if roughness is None else nll + self.alpha * roughness
+        if roughness is None:
+            return nll
+        if roughness.shape != nll.shape:
+            raise ValueError(
+                f"{type(self.penalty).__name__}.value must return one cost a row, an array of "
+                f"shape {nll.shape}. Got shape {roughness.shape} instead."
+            )
+        return nll + self.alpha * roughness
 
 
 @primitive

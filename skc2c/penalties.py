@@ -77,6 +77,11 @@ class Penalty(BaseEstimator):
     holds_clean = False
     _parameter_constraints: dict = {}
 
+    @property
+    def moves(self):
+        """Whether the probe depends on theta, as adversarial perturbations do."""
+        return getattr(self, "perturbation", "random") == "adversarial"
+
     def probe(self, network, family, theta, X, y, epsilon, rng):
         """Where do we look? Plain numpy.
 
@@ -147,7 +152,7 @@ class _Nearby(Penalty):
     """
 
     def probe(self, network, family, theta, X, y, epsilon, rng):
-        copies = (self.n_perturbations, *X.shape)
+        copies = (int(self.n_perturbations), *X.shape)
         if self.perturbation == "random":
             dx = gaussian(rng, copies, epsilon, X.dtype)
         else:
@@ -169,8 +174,9 @@ class C2C(_Nearby):
     """Close-to-clean penalty: squared distance of the outputs (eq. 1 of the paper).
 
     Random: ``E ||h - f(x + dx)||^2`` with ``dx ~ N(0, epsilon^2 I)``, which tends to
-    ``epsilon^2 ||J||_F^2``. Adversarial: its maximum over ``||dx|| <= epsilon``, which
-    tends to ``epsilon^2 lambda_max(J'J)``. Both branches are differentiated.
+    ``epsilon^2 ||J||_F^2``. Adversarial: its maximum over ``||dx|| <= epsilon``, to first
+    order (so the sign of dx is random), which tends to ``epsilon^2 lambda_max(J'J)``. Both
+    branches are differentiated.
 
     Parameters
     ----------
@@ -225,7 +231,7 @@ class VAT(_Nearby):
     """Virtual adversarial training: divergence of the output distributions (eq. 3).
 
     Adversarial: ``KL(p(.|h) || p(.|f(x + dx)))`` with ``||dx|| = epsilon`` along the top
-    eigenvector of the Fisher information I(x), which tends to
+    eigenvector of the Fisher information I(x), of random sign, which tends to
     ``epsilon^2 / 2 lambda_max(I)``. Random: its expectation under
     ``dx ~ N(0, epsilon^2 I)``, which tends to ``epsilon^2 / 2 trace(I)``. In stochastic
     training the clean branch is held constant, as Miyato et al. do.
@@ -413,7 +419,7 @@ def make_penalty(penalty):
         If the name is unknown or a parameter of the object is not allowed.
     """
     if not isinstance(penalty, Penalty):
-        if penalty not in PENALTIES:
+        if not (penalty is None or isinstance(penalty, str)) or penalty not in PENALTIES:
             names = [name for name in PENALTIES if name is not None]
             raise ValueError(
                 f"The 'penalty' parameter must be one of {names}, a Penalty object or None. "

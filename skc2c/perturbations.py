@@ -29,7 +29,7 @@ def check_epsilon(epsilon, n_features):
         f"entry for each of the {n_features} features of X. Got "
     )
     try:
-        scale = np.asarray(epsilon, dtype=np.float64)
+        scale = np.asarray(epsilon).astype(np.float64, casting="same_kind")
     except (TypeError, ValueError) as error:
         raise ValueError(f"{allowed}{epsilon!r} instead.") from error
     if scale.shape not in ((), (n_features,)):

@@ -30,7 +30,7 @@ class Solution(NamedTuple):
     best_validation_score : float or None
         Their maximum.
     message : str or None
-        Why the solver stopped before it converged; None if it did converge.
+        Why the solver stopped before it converged, and what to do; None if it did converge.
     """
 
     theta: np.ndarray
@@ -44,11 +44,22 @@ class Solution(NamedTuple):
 
 
 class DivergenceError(FloatingPointError):
-    """The loss is not finite."""
+    """The loss or a parameter is not finite."""
+
+
+def check_finite(theta, loss, iteration):
+    """Raise a DivergenceError if the loss or a parameter is not finite."""
+    if not np.isfinite(loss):
+        raise DivergenceError(f"the loss became {loss} in iteration {iteration}")
+    if not np.isfinite(theta).all():
+        raise DivergenceError(f"the parameters became infinite in iteration {iteration}")
 
 
 class Monitor:
     """Watches a fit: records the loss, decides when to stop, keeps the best parameters.
+
+    Without a score it watches the mean loss of the last `n_iter_no_change` iterations: one
+    iteration's loss may be low by the luck of its perturbations, and never be reached again.
 
     Parameters
     ----------
@@ -83,17 +94,17 @@ class Monitor:
         Raises
         ------
         DivergenceError
-            If the loss is not finite.
+            If the loss or a parameter is not finite.
         """
-        if not np.isfinite(loss):
-            raise DivergenceError(f"the loss became {loss} in iteration {len(self.loss_curve) + 1}")
+        check_finite(theta, loss, len(self.loss_curve) + 1)
         self.loss_curve.append(loss)
         self._print(f"Iteration {len(self.loss_curve)}, loss = {loss:.8f}")
         return self._is_stalled(self._figure_of_merit(theta, loss), theta)
 
     def _figure_of_merit(self, theta, loss):
         if self.score is None:
-            return -loss
+            window = int(min(self.n_iter_no_change, len(self.loss_curve)))
+            return -np.mean(self.loss_curve[-window:])
         self.scores.append(self.score(theta))
         self._print(f"Validation score: {self.scores[-1]:f}")
         return self.scores[-1]
@@ -169,7 +180,7 @@ def adam(value_and_gradient, theta, epoch, *, learning_rate, max_iter, monitor):
     """
     theta = theta.copy()
     step = _AdamStep(theta, learning_rate)
-    message = f"Maximum iterations ({max_iter}) reached"
+    finished = theta.copy()
     try:
         for _ in range(max_iter):
             total, count = 0.0, 0
@@ -179,20 +190,24 @@ def adam(value_and_gradient, theta, epoch, *, learning_rate, max_iter, monitor):
                 size = _length(batch)
                 total, count = total + size * value, count + size
             if monitor.update(theta, total / count):
-                message = None
-                break
+                return monitor.solution(theta)
+            finished[:] = theta
     except KeyboardInterrupt:
-        message = _interrupted()
-    return monitor.solution(theta, message)
+        _warn_of_interruption()
+        return monitor.solution(finished)
+    return monitor.solution(theta, _exhausted(max_iter))
 
 
 def _length(batch):
     return batch.stop - batch.start if isinstance(batch, slice) else len(batch)
 
 
-def _interrupted():
+def _warn_of_interruption():
     warnings.warn("Training interrupted by user.", stacklevel=4)
-    return
+
+
+def _exhausted(max_iter):
+    return f"all of max_iter={max_iter} iterations were used. Increase max_iter, or scale X"
 
 
 class _AdamStep:
@@ -228,13 +243,23 @@ class _AdamStep:
         return float(self.learning_rate * correction)
 
 
-def lbfgs(value_and_gradient, theta, *, tol, max_iter, monitor):
+# After so many steps a moving objective is held anew: few enough for the held perturbations
+# not to be outrun, many enough for L-BFGS to learn a curvature.
+STEPS_PER_ROUND = 20
+
+
+def lbfgs(hold, theta, *, tol, max_iter, monitor, moves=False):
     """L-BFGS through scipy, on a deterministic objective.
+
+    An objective that takes a maximum (over adversarial perturbations) is minimised in
+    rounds. Within a round the maximisers are held where they were at its start, so that
+    the line search sees one smooth function and its true gradient.
 
     Parameters
     ----------
-    value_and_gradient : callable
-        ``theta -> (float, ndarray)``.
+    hold : callable
+        ``theta -> value_and_gradient``: the objective with whatever it depends on at
+        `theta` held, a function ``theta -> (float, ndarray)``.
     theta : ndarray
         Where to start.
     tol : float
@@ -242,44 +267,64 @@ def lbfgs(value_and_gradient, theta, *, tol, max_iter, monitor):
     max_iter : int
         Steps at most.
     monitor : Monitor
+    moves : bool, default=False
+        Whether ``hold`` at another place gives another function. If not, all is one round.
 
     Returns
     -------
     solution : Solution
         Also after Ctrl-C, with a warning.
     """
-    latest = theta
+    latest, stopped = theta, False
 
     def note(intermediate_result):
-        nonlocal latest
+        nonlocal latest, stopped
         latest = intermediate_result.x.copy()
-        if monitor.update(latest, float(intermediate_result.fun)) and monitor.score is not None:
+        stalled = monitor.update(latest, float(intermediate_result.fun))
+        if stalled and monitor.score is not None:
+            stopped = True
             raise StopIteration
 
     try:
-        result = minimize(
-            value_and_gradient,
-            theta,
-            jac=True,
-            method="L-BFGS-B",
-            callback=note,
-            options={
-                "maxiter": max_iter,
-                "maxfun": 100 * max_iter,
-                "gtol": tol,
-                "ftol": 64 * np.finfo(np.float64).eps,  # the gradient decides
-            },
-        )
+        while True:
+            left = max_iter - len(monitor.loss_curve)
+            steps = min(left, STEPS_PER_ROUND) if moves else left
+            result = _minimize(hold(latest), latest, tol, steps, note)
+            latest = result.x
+            check_finite(latest, result.fun, len(monitor.loss_curve) + 1)
+            used_up = len(monitor.loss_curve) >= max_iter
+            if stopped or used_up or not moves or result.nit == 0:
+                break
     except KeyboardInterrupt:
-        return monitor.solution(latest, _interrupted())
-    if not np.isfinite(result.fun):
-        raise DivergenceError(f"the loss became {result.fun} in iteration {result.nit + 1}")
-    return monitor.solution(result.x, _complaint(result), float(result.fun))
+        _warn_of_interruption()
+        return monitor.solution(latest)
+    message = None if stopped else _complaint(result, used_up, max_iter)
+    return monitor.solution(latest, message, float(result.fun))
 
 
-_STOPPED_BY_CALLBACK = 99
+def _minimize(value_and_gradient, theta, tol, steps, note):
+    return minimize(
+        value_and_gradient,
+        theta,
+        jac=True,
+        method="L-BFGS-B",
+        callback=note,
+        options={
+            "maxiter": steps,
+            "maxfun": 100 * steps,
+            "gtol": tol,
+            "ftol": 64 * np.finfo(np.float64).eps,  # the gradient decides
+        },
+    )
 
 
-def _complaint(result):
-    stopped_well = result.success or result.status == _STOPPED_BY_CALLBACK
-    return None if stopped_well else str(result.message)
+def _complaint(result, used_up, max_iter):
+    if result.success:
+        return None
+    if used_up:
+        return _exhausted(max_iter)
+    return (
+        f"the line search found no lower point ({str(result.message).strip(': ')}), as happens "
+        "at a kink of the activation or within rounding of a minimum. Increase tol if "
+        "the loss is good, or scale X"
+    )

@@ -12,6 +12,7 @@ FLOORS = {
     "activations": 1,
     "families": 1,
     "perturbations": 1,
+    "random_streams": 1,
     "rows": 1,
     "solvers": 1,
     "layers": 2,
@@ -65,7 +66,8 @@ def test_every_file_says_its_purpose_in_its_first_line():
 
 
 def test_only_the_objective_differentiates():
+    """Elsewhere autograd gives primitives and its numpy, nothing that starts a trace."""
     for path in FILES:
         for module in imported_modules(path):
-            if module == "autograd.core":
-                assert room(path) == "objective"
+            if module.split(".")[0] == "autograd" and room(path) != "objective":
+                assert module in ("autograd.numpy", "autograd.extend"), path

@@ -7,7 +7,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import log_loss
 from sklearn.preprocessing import StandardScaler
 
-from skc2c import C2CClassifier
+from skc2c import C2CClassifier, Noise
 
 each_solver = pytest.mark.parametrize("solver", ["adam", "lbfgs"])
 
@@ -165,7 +165,9 @@ def test_zero_weight_is_no_row():
             None,
             "multilabel",
         ),
-        (np.array([None, "a"] * 75, dtype=object), {}, None, "."),
+        (np.arange(150) % 2, {"class_weight": {0: 0, 1: 0}}, None, "no class"),
+        (np.arange(150) % 2, {"class_weight": {0: 0}}, None, "one class.*1"),
+        (np.array([None, "a"] * 75, dtype=object), {}, None, "[Uu]nknown|NaN|label"),
     ],
 )
 def test_bad_targets_are_refused(y, parameters, weight, message):
@@ -182,6 +184,25 @@ def test_warm_start_needs_the_same_classes():
     with pytest.raises(ValueError, match="classes of the previous fit"):
         clf.fit(X, y + 1)
     assert clf.fit(X[:100], y[:100]).predict_proba(X).shape == (150, 3)
+
+
+def test_warm_start_needs_the_same_kind_of_target():
+    X, y = flowers()
+    indicator = np.eye(3, dtype=int)[y]
+    for first, second in ((y, indicator), (indicator, y)):
+        clf = quick(warm_start=True).fit(X, first)
+        with pytest.raises(ValueError, match="warm_start=True needs"):
+            clf.fit(X, second)
+        assert clf.fit(X, first).score(X, first) > 0.5
+
+
+def test_both_classes_are_perturbed_alike_where_the_network_is_certain():
+    X, y = make_blobs(200, centers=[[-3, 0], [3, 0]], random_state=0)
+    settings = {"penalty": Noise("adversarial"), "epsilon": 0.5, "l2": 0.0, "max_iter": 300}
+    h = quick(**settings).fit(X, y).decision_function(X)
+    mirrored = quick(**settings).fit(X, 1 - y).decision_function(X)
+    gap = [np.median(abs(h[y == 1])) - np.median(abs(h[y == 0])) for h in (h, mirrored)]
+    assert max(np.abs(gap)) < 0.2 * np.median(abs(h))
 
 
 def test_column_of_labels_warns_as_scikit_learn_does():

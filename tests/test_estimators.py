@@ -3,13 +3,13 @@
 import pickle
 import subprocess
 import sys
-import threading
 
 import joblib
 import numpy as np
 import pandas as pd
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
+from oracles import run_in_threads
 from scipy import sparse
 from sklearn.base import clone
 from sklearn.datasets import make_classification, make_regression
@@ -90,11 +90,7 @@ def test_fits_in_threads_equal_fits_in_sequence(cls, penalty, solver):
         for seed in (1, 2)
     ]
     in_sequence = [clone(estimator).fit(X, y) for estimator in estimators]
-    threads = [threading.Thread(target=estimator.fit, args=(X, y)) for estimator in estimators]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    run_in_threads(*(lambda e=estimator: e.fit(X, y) for estimator in estimators))
     for left, right in zip(in_sequence, estimators, strict=True):
         assert_same_fit(left, right)
 
@@ -356,6 +352,69 @@ def test_activation_of_a_fitted_model_does_not_change_with_the_parameter(cls):
     assert_array_equal(estimator.set_params(activation="relu").predict(X), before)
 
 
+@both
+def test_numpy_scalars_in_a_grid_are_plain_numbers(cls):
+    """np.logspace gives float64 scalars, which would widen float32."""
+    X, y = draw(cls)
+    for penalty in PENALTIES:
+        plain = quick(cls, penalty=penalty, alpha=0.1, l2=0.5, epsilon=0.2).fit(X, y)
+        scalars = {"alpha": np.float64(0.1), "l2": np.float64(0.5), "epsilon": np.float64(0.2)}
+        assert_same_fit(plain, quick(cls, penalty=penalty, **scalars).fit(X, y))
+
+
+@both
+@each_solver
+def test_csr_with_duplicate_entries_is_the_sum_of_them(cls, solver):
+    X, y = draw(cls)
+    rows, columns = np.indices(X.shape).reshape(2, -1)
+    halves = np.concatenate([X.ravel() / 2] * 2)
+    pairs = sparse.coo_array((halves, (np.tile(rows, 2), np.tile(columns, 2))), X.shape)
+    doubled = sparse.csr_array(
+        (
+            halves.reshape(2, 80, 4).transpose(1, 0, 2).ravel(),
+            np.tile(np.arange(4), 160),
+            np.arange(0, 641, 8),
+        ),
+        X.shape,
+    )
+    stored = doubled.data.copy()
+    dense = quick(cls, solver=solver).fit(X, y)
+    for matrix in (pairs, doubled):
+        assert_allclose(quick(cls, solver=solver).fit(matrix, y).coefs_[0], dense.coefs_[0])
+    assert_array_equal(doubled.data, stored)
+
+
+@both
+def test_subclass_with_parameters_of_its_own(cls):
+    class Narrow(cls):
+        def __init__(self, width=5, alpha=0.5):
+            super().__init__((width,), alpha=alpha, max_iter=5)
+            self.width = width
+
+    X, y = draw(cls)
+    fitted = Narrow(width=3).fit(X, y)
+    assert fitted.coefs_[0].shape == (4, 3)
+    assert fitted.get_params() == {"width": 3, "alpha": 0.5}
+
+
+@both
+@pytest.mark.parametrize("penalty", [C2C("adversarial"), VAT(), Noise("adversarial")], ids=str)
+def test_lbfgs_does_as_well_as_adam_on_adversarial_penalties(cls, penalty):
+    """With a direction that follows theta in the line search it does much worse."""
+    X, y = draw(cls)
+    settings = {
+        "penalty": penalty,
+        "alpha": 1.0,
+        "epsilon": 1.0,
+        "activation": "tanh",
+        "dtype": "float64",
+        "batch_size": 80,
+    }
+    ours = quick(cls, solver="lbfgs", max_iter=1000, **settings).fit(X, y)
+    adam = quick(cls, max_iter=2000, tol=0.0, learning_rate_init=0.01, **settings).fit(X, y)
+    assert ours.loss_ < 1.03 * np.mean(adam.loss_curve_[-50:])
+
+
 # ------------------------------------------------------------------------- when to stop
 
 
@@ -579,6 +638,24 @@ def test_rows_too_large_for_float32_are_not_fitted_silently(cls):
     X, y = draw(cls)
     with pytest.raises(ValueError, match="diverged.*scale X"):
         quick(cls).fit(1e200 * X, y)
+
+
+@both
+def test_last_step_of_a_diverging_fit_is_noticed(cls):
+    X, y = draw(cls)
+    with pytest.raises(ValueError, match="diverged.*Lower learning_rate_init"):
+        quick(cls, max_iter=1, learning_rate_init=1e39).fit(X, y)
+
+
+@both
+@each_solver
+@pytest.mark.parametrize("size", [1e-50, 1e50])
+def test_only_the_relative_size_of_weights_matters_without_l2(cls, solver, size):
+    X, y = draw(cls)
+    estimator = quick(cls, solver=solver, l2=0.0)
+    usual = clone(estimator).fit(X, y, np.linspace(1, 2, 80))
+    scaled = clone(estimator).fit(X, y, size * np.linspace(1, 2, 80))
+    assert_allclose(scaled.predict(X), usual.predict(X), rtol=1e-3)
 
 
 @both

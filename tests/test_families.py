@@ -150,3 +150,38 @@ def test_log_mean_is_finite_where_the_mean_underflows(name):
     assert np.isfinite(family.log_mean(h)).all()
     h = np.array([[1.0, 0.0, -1.0]])
     assert_allclose(family.log_mean(h), np.log(family.mean(h)))
+
+
+@pytest.mark.parametrize("gap", [0.0, 5.0, 18.0, 40.0, 80.0])
+@pytest.mark.parametrize("sign", [-1, 1])
+@pytest.mark.parametrize("name", ["bernoulli", "categorical"])
+def test_certain_rows_keep_the_direction_of_their_gradients_in_float32(rng, name, sign, gap):
+    """A probability within 1e-8 of one has no digits left in p - y or p (1 - p)."""
+    family = FAMILIES[name]
+    h = rng.normal(size=(20, 3))
+    h[:, 1] += sign * gap
+    h, v = h.astype(np.float32), rng.normal(size=(20, 3)).astype(np.float32)
+    y = np.zeros((20, 3), np.float32)
+    y[:, 1] = 1.0
+    with mpmath.workdps(60):
+        mean = [exact_mean(name, row) for row in h]
+        nll_gradient = [[float(m - t) for m, t in zip(p, [0, 1, 0], strict=True)] for p in mean]
+        fisher = [exact_fisher(name, p, row) for p, row in zip(mean, v, strict=True)]
+        jacobian = [[exact_fisher(name, p, unit) for unit in np.eye(3)] for p in mean]
+    np.testing.assert_allclose(family.nll_gradient(y, h), nll_gradient, rtol=1e-4, atol=1e-37)
+    assert_close_rows(family.fisher(h, v), fisher)
+    np.testing.assert_allclose(family.mean_jacobian(h), jacobian, rtol=1e-4, atol=1e-37)
+
+
+def exact_fisher(name, p, v):
+    v = [mpmath.mpf(float(x)) for x in v]
+    if name == "bernoulli":
+        return [float(q * (1 - q) * x) for q, x in zip(p, v, strict=True)]
+    mean = sum(q * x for q, x in zip(p, v, strict=True))
+    return [float(q * (x - mean)) for q, x in zip(p, v, strict=True)]
+
+
+def assert_close_rows(actual, expected):
+    """Each row to 1e-4 of its largest entry."""
+    scale = np.abs(expected).max(axis=1, keepdims=True)
+    assert (np.abs(actual - expected) <= 1e-4 * scale + 1e-37).all()

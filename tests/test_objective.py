@@ -1,11 +1,19 @@
-import threading
 from dataclasses import replace
 
 import autograd
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
-from oracles import FAMILIES, HIDDEN, SMOOTH, assert_gradient, draw_network, draw_targets, forward
+from oracles import (
+    FAMILIES,
+    HIDDEN,
+    SMOOTH,
+    assert_gradient,
+    draw_network,
+    draw_targets,
+    forward,
+    run_in_threads,
+)
 from scipy import sparse
 from test_penalties import VARIANTS
 
@@ -108,6 +116,17 @@ def test_vat_holds_the_clean_branch_in_batches_only(rng):
 
 
 @pytest.mark.parametrize("penalty", VARIANTS, ids=str)
+def test_gradient_is_that_of_the_value_with_the_perturbations_held(rng, penalty):
+    """What the line search of L-BFGS sees, with nothing frozen by hand."""
+    objective, theta = make(rng, penalty)
+    here = theta + 0.1 * rng.normal(size=theta.shape)
+    _, gradient = objective.on_all_rows(here, 3, held=theta)
+    assert_gradient(lambda here: objective.on_all_rows(here, 3, held=theta)[0], gradient, here, rng)
+    if not penalty.moves:
+        assert objective.on_all_rows(here, 3, held=theta)[0] == objective.on_all_rows(here, 3)[0]
+
+
+@pytest.mark.parametrize("penalty", VARIANTS, ids=str)
 def test_blocks_change_nothing_but_rounding(rng, penalty, monkeypatch):
     """One block against many, with each row's perturbation held."""
     objective, theta = make(rng, penalty, n=300)
@@ -204,11 +223,7 @@ def test_gradients_in_threads_equal_those_in_sequence(rng, penalty):
         for i in indices:
             found[i] = objective.on_all_rows(thetas[i], 0)
 
-    threads = [threading.Thread(target=work, args=(range(k, 40, 4),)) for k in range(4)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    run_in_threads(*(lambda k=k: work(range(k, 40, 4)) for k in range(4)))
     for (value, gradient), (value_found, gradient_found) in zip(expected, found, strict=True):
         assert value == value_found
         assert_array_equal(gradient, gradient_found)
@@ -224,3 +239,13 @@ def test_float32_stays_float32(rng, penalty):
     value, gradient = single.on_batch(theta.astype(np.float32), slice(None), rng)
     assert gradient.dtype == np.float32
     assert np.isfinite(value)
+
+
+def test_a_penalty_that_is_not_one_cost_a_row_is_refused(rng):
+    class Total(Penalty):
+        def value(self, network, family, theta, probe, h, near):
+            return (h**2).sum()
+
+    objective, theta = make(rng, Total())
+    with pytest.raises(ValueError, match=r"Total.value must return one cost a row.*\(9,\).*\(\)"):
+        objective.on_batch(theta, slice(None), rng)

@@ -28,7 +28,8 @@ def run_adam(function=bowl, theta=None, **kwargs):
 
 def run_lbfgs(function=bowl, theta=None, **kwargs):
     theta = np.zeros(3) if theta is None else theta
-    return lbfgs(function, theta, **{"tol": 1e-8, "max_iter": 200, "monitor": patient(), **kwargs})
+    settings = {"tol": 1e-8, "max_iter": 200, "monitor": patient(), **kwargs}
+    return lbfgs(lambda held: function, theta, **settings)
 
 
 both = pytest.mark.parametrize("run", [run_adam, run_lbfgs], ids=["adam", "lbfgs"])
@@ -167,3 +168,49 @@ def test_lbfgs_that_starts_at_the_bottom_reports_its_loss():
     solution = run_lbfgs(theta=np.ones(3))
     assert solution.n_iter == 0
     assert solution.loss == solution.best_loss == 0.0
+
+
+def test_lbfgs_follows_an_objective_that_moves():
+    """Each round sees one bowl; its centre is 1 + held / 2, so that the rounds end at 2."""
+    seen = []
+
+    def hold(held):
+        centre = 1 + held.copy() / 2
+        seen.append(centre)
+        return lambda theta: (0.5 * ((theta - centre) ** 2).sum(), theta - centre)
+
+    solution = lbfgs(hold, np.zeros(3), tol=1e-8, max_iter=500, monitor=patient(), moves=True)
+    assert_allclose(solution.theta, 2.0, atol=1e-6)
+    assert solution.message is None
+    assert len(seen) > 10
+    assert solution.n_iter == len(solution.loss_curve)
+    once = lbfgs(hold, np.zeros(3), tol=1e-8, max_iter=500, monitor=patient())
+    assert_allclose(once.theta, 1.0)
+
+
+def test_rounds_together_keep_to_max_iter():
+    def hold(held):
+        centre = -held
+        return lambda theta: (0.5 * ((theta - centre) ** 2).sum(), theta - centre)
+
+    solution = lbfgs(hold, np.ones(3), tol=1e-8, max_iter=7, monitor=patient(), moves=True)
+    assert solution.n_iter == 7
+    assert "max_iter=7" in solution.message
+
+
+def test_parameters_that_are_not_finite_are_an_error():
+    with pytest.raises(DivergenceError, match="parameters became"):
+        run_adam(lambda theta, batch: (1.0, np.full(3, np.nan)), max_iter=1)
+
+
+def test_adam_does_not_take_a_lucky_loss_for_the_best(rng):
+    """A noisy loss that still falls: one low draw early on must not end the fit."""
+    state = {"k": 0}
+
+    def noisy(theta, batch):
+        state["k"] += 1
+        luck = -0.2 if state["k"] == 5 else 0.02 * rng.normal()
+        return 2.0 - 0.01 * state["k"] + luck, np.zeros(3)
+
+    monitor = Monitor(tol=1e-4, n_iter_no_change=10)
+    assert run_adam(noisy, monitor=monitor, max_iter=100).n_iter == 100

@@ -206,13 +206,13 @@ class C2CClassifier(ClassifierMixin, Perceptron):
                 f"Got {classes} instead."
             )
         codes = np.searchsorted(self.classes_, y)
-        counts = np.bincount(codes, weights=weight, minlength=len(self.classes_))
-        if np.count_nonzero(counts) < 2:
+        weight = self._weigh_classes(codes, weight)
+        present = self.classes_[np.unique(codes if weight is None else codes[weight > 0])]
+        if len(present) < 2:
             raise ValueError(
-                "y needs rows of at least two classes, with a positive weight. Got one class "
-                f"only: {self.classes_[counts > 0]}."
+                "y needs rows of at least two classes with a positive weight. Got "
+                f"{'one class only' if len(present) else 'no class'}: {present}."
             )
-        weight = self._weigh_classes(codes, weight, counts)
         if len(self.classes_) == 2:
             return codes[:, None].astype(np.float32), weight, "logistic"
         return np.eye(len(self.classes_), dtype=np.float32)[codes], weight, "softmax"
@@ -233,12 +233,14 @@ class C2CClassifier(ClassifierMixin, Perceptron):
             self.classes_ = np.arange(y.shape[1])
         return y.astype(np.float32), weight, "logistic"
 
-    def _weigh_classes(self, codes, weight, counts):
+    def _weigh_classes(self, codes, weight):
         """Multiply the weights of the rows with those of their classes."""
         if self.class_weight is None:
             return weight
         if self.class_weight == "balanced":
-            factors = counts.sum() / (np.count_nonzero(counts) * np.maximum(counts, 1e-300))
+            counts = np.bincount(codes, weights=weight, minlength=len(self.classes_))
+            present = counts > 0
+            factors = counts.sum() / (present.sum() * np.where(present, counts, np.inf))
         else:
             factors = self._class_factors()
         return factors[codes] if weight is None else weight * factors[codes]

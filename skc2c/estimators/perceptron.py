@@ -3,12 +3,13 @@
 import copy
 import warnings
 from numbers import Integral, Real
+from typing import NamedTuple
 
 import numpy as np
+from scipy import sparse
 from sklearn.base import BaseEstimator
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import train_test_split
-from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, Options, StrOptions
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
@@ -18,6 +19,7 @@ from skc2c.network import Network
 from skc2c.objective import Objective, row_blocks
 from skc2c.penalties import PENALTIES, Penalty, make_penalty
 from skc2c.perturbations import check_epsilon
+from skc2c.random_streams import streams
 from skc2c.rows import Rows
 from skc2c.solvers import DivergenceError, Monitor, adam, batches, lbfgs
 
@@ -62,9 +64,9 @@ class Perceptron(BaseEstimator):
 
     def _set_parameters(self, values):
         """Store what ``__init__`` was given; `values` are its local variables."""
-        for name in self._get_param_names():
-            if name in values:
-                setattr(self, name, values[name])
+        for name, value in values.items():
+            if name not in ("self", "__class__"):
+                setattr(self, name, value)
 
     # ------------------------------------------------------------------------- fitting
 
@@ -78,10 +80,11 @@ class Perceptron(BaseEstimator):
     def _fit(self, X, y, sample_weight):
         penalty = self._validate_parameters()
         continues = self.warm_start and hasattr(self, "coefs_")
+        previous = (self._network(), self.out_activation_) if continues else None
         X, y, weight = self._validate_rows(X, y, sample_weight, reset=not continues)
         epsilon = check_epsilon(self.epsilon, X.shape[1])
         y, weight, self.out_activation_ = self._encode(y, weight, reset=not continues)
-        draws = _Draws(self.random_state)
+        draws = _Draws(*streams(self.random_state, 4))
         train, held_out = self._split(_used_rows(X, y, weight), draws.split)
         if self.solver == "lbfgs":
             train = train.canonical()
@@ -89,12 +92,16 @@ class Perceptron(BaseEstimator):
         train = _standardize(train, center, scale, self._training_dtype())
 
         network = Network((X.shape[1], *self._hidden_units(), y.shape[1]), self.activation)
+        if continues:
+            _require_same(previous, (network, self.out_activation_))
         theta = (
             self._stored_theta(network, center, scale)
             if continues
             else network.initialize(draws.initial, train.X.dtype)
         )
-        objective = Objective(network, self._family(), penalty, self.alpha, epsilon, self.l2, train)
+        # A numpy scalar would widen float32, a Python one does not.
+        alpha, l2 = float(self.alpha), float(self.l2)
+        objective = Objective(network, self._family(), penalty, alpha, epsilon, l2, train)
         monitor = self._monitor(network, held_out, center, scale)
         solution = self._solve(objective, theta, monitor, draws)
         self._store(network, solution, center, scale, X.dtype, len(train))
@@ -120,6 +127,9 @@ class Perceptron(BaseEstimator):
         X, y = validate_data(
             self, X, y, accept_sparse="csr", dtype=_FLOATS, reset=reset, **self._y_checks
         )
+        if sparse.issparse(X) and not X.has_canonical_format:
+            X = X.copy()
+            X.sum_duplicates()
         if sample_weight is None:
             return X, y, None
         weight = _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
@@ -131,7 +141,7 @@ class Perceptron(BaseEstimator):
         automatic = {"adam": "float32", "lbfgs": "float64"}[self.solver]
         return np.dtype(automatic if self.dtype == "auto" else self.dtype)
 
-    def _split(self, rows, seed):
+    def _split(self, rows, draws):
         """Rows to train on, and rows held out for early stopping (or None)."""
         if not self.early_stopping:
             return rows, None
@@ -139,7 +149,7 @@ class Perceptron(BaseEstimator):
             kept, held_out = train_test_split(
                 np.arange(len(rows)),
                 test_size=self.validation_fraction,
-                random_state=seed,
+                random_state=int(draws.integers(2**32)),
                 stratify=self._strata(rows.y),
             )
         except ValueError as error:
@@ -159,18 +169,14 @@ class Perceptron(BaseEstimator):
         return
 
     def _center_and_scale(self, y, weight):
-        """What y is standardised with for training, each of shape (K,)."""
+        """What y is standardised with for training, each (K,); a scale of 0 says constant."""
         return np.zeros(y.shape[1]), np.ones(y.shape[1])
 
     def _stored_theta(self, network, center, scale):
         """The fitted parameters as the starting point of a further fit."""
-        if network != self._network():
-            raise ValueError(
-                "warm_start=True needs the network of the previous fit, which had "
-                f"{self._network()}; hidden_layer_sizes, activation and y now ask for {network}."
-            )
-        coefs = [*self.coefs_[:-1], self.coefs_[-1] / scale]
-        intercepts = [*self.intercepts_[:-1], (self.intercepts_[-1] - center) / scale]
+        unit = _divisor(scale)
+        coefs = [*self.coefs_[:-1], self.coefs_[-1] / unit]
+        intercepts = [*self.intercepts_[:-1], (self.intercepts_[-1] - center) / unit]
         return network.pack(coefs, intercepts, self._training_dtype())
 
     def _monitor(self, network, held_out, center, scale):
@@ -195,9 +201,8 @@ class Perceptron(BaseEstimator):
             raise ValueError(self._divergence_message(error)) from error
         if solution.message is not None:
             warnings.warn(
-                f"{type(self).__name__} has not converged (solver={self.solver!r}): "
-                f"{solution.message}. Increase max_iter={self.max_iter} or tol={self.tol}, or "
-                "scale X.",
+                f"{type(self).__name__} has not converged with solver={self.solver!r}: "
+                f"{solution.message}.",
                 ConvergenceWarning,
                 stacklevel=5,
             )
@@ -234,21 +239,32 @@ class Perceptron(BaseEstimator):
         return self.batch_size
 
     def _run_lbfgs(self, objective, theta, monitor, draws):
-        seed = int(draws.probe.integers(2**32))
+        seed, dtype = int(draws.probe.integers(2**32)), self._training_dtype()
 
-        def value_and_gradient(theta):
-            value, gradient = objective.on_all_rows(theta.astype(self._training_dtype()), seed)
-            return value, gradient.astype(np.float64)
+        def hold(held):
+            held = held.astype(dtype)
+
+            def value_and_gradient(theta):
+                value, gradient = objective.on_all_rows(theta.astype(dtype), seed, held)
+                return value, gradient.astype(np.float64)
+
+            return value_and_gradient
 
         return lbfgs(
-            value_and_gradient, theta, tol=self.tol, max_iter=self.max_iter, monitor=monitor
+            hold,
+            theta.astype(np.float64),
+            tol=self.tol,
+            max_iter=self.max_iter,
+            monitor=monitor,
+            moves=objective.penalty.moves,
         )
 
     def _divergence_message(self, error):
         rate = f"learning_rate_init={self.learning_rate_init}, " if self.solver == "adam" else ""
         return (
             f"{type(self).__name__} diverged: {error}. Lower {rate}alpha={self.alpha} or "
-            f"epsilon={self.epsilon}, or scale X to zero mean and unit variance."
+            f"epsilon={self.epsilon}, or scale X to zero mean and unit variance (and see that "
+            "neither y nor sample_weight is of extreme size)."
         )
 
     def _store(self, network, solution, center, scale, dtype, n_rows):
@@ -300,17 +316,21 @@ class Perceptron(BaseEstimator):
         return tags
 
 
-class _Draws:
-    """Independent random streams of one fit. The global random state is left alone."""
+class _Draws(NamedTuple):
+    """The random streams of one fit, by what they draw."""
 
-    def __init__(self, random_state):
-        if random_state is None:
-            entropy = None
-        else:
-            entropy = check_random_state(random_state).randint(2**31 - 1, size=4).tolist()
-        split, *streams = np.random.SeedSequence(entropy).spawn(4)
-        self.split = int(split.generate_state(1)[0])
-        self.initial, self.order, self.probe = map(np.random.default_rng, streams)
+    split: np.random.Generator
+    initial: np.random.Generator
+    order: np.random.Generator
+    probe: np.random.Generator
+
+
+def _require_same(previous, asked):
+    if previous != asked:
+        raise ValueError(
+            f"warm_start=True needs the network of the previous fit, {previous}; "
+            f"hidden_layer_sizes, activation, X and y now ask for {asked}."
+        )
 
 
 def _used_rows(X, y, weight):
@@ -324,8 +344,11 @@ def _standardize(rows, center, scale, dtype):
     """Rows in the training dtype, with y centred and scaled."""
     with np.errstate(over="ignore"):  # an infinite entry makes the loss so
         X = rows.X.astype(dtype, copy=False)
-    y = ((rows.y - center) / scale).astype(dtype)
-    return Rows(X, y, rows.weight.astype(dtype))
+    return Rows(X, ((rows.y - center) / _divisor(scale)).astype(dtype), rows.weight)
+
+
+def _divisor(scale):
+    return np.where(scale > 0.0, scale, 1.0)
 
 
 def _outputs(network, theta, X):

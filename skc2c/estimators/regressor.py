@@ -3,7 +3,6 @@
 import numpy as np
 from sklearn.base import MultiOutputMixin, RegressorMixin
 from sklearn.metrics import r2_score
-from sklearn.preprocessing import StandardScaler
 from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.validation import column_or_1d
 
@@ -141,8 +140,11 @@ class C2CRegressor(MultiOutputMixin, RegressorMixin, Perceptron):
         return y, weight, OUT_ACTIVATIONS[self.loss]
 
     def _center_and_scale(self, y, weight):
-        scaler = StandardScaler().fit(y, sample_weight=weight)
-        return scaler.mean_, scaler.scale_
+        center = np.average(y, axis=0, weights=weight)
+        largest = np.abs(y - center).max(axis=0)
+        # The largest is divided out before squaring: y may be in any unit.
+        relative = (y - center) / np.where(largest > 0.0, largest, 1.0)
+        return center, largest * np.sqrt(np.average(relative**2, axis=0, weights=weight))
 
     def _validation_score(self, h, y, weight):
         return r2_score(y, h, sample_weight=weight)

@@ -3,16 +3,18 @@
 import re
 import textwrap
 
+from skc2c.activations import ACTIVATIONS
+from skc2c.penalties import PENALTIES
+
 PARTS = {
     "parameters": """
 hidden_layer_sizes : int or array-like of int, default=(100,)
     Units of every hidden layer; ``()`` makes a linear model.
 
-activation : {'identity', 'logistic', 'tanh', 'relu', 'softplus', 'elu', 'gelu', 'silu'}, \
-default='relu'
+activation : {activation_names}, default='relu'
     Activation of the hidden layers.
 
-penalty : {'c2c', 'jacobian', 'vat', 'noise'}, Penalty or None, default='c2c'
+penalty : {penalty_names}, Penalty or None, default='c2c'
     What roughness costs. ``'c2c'``: squared distance of the outputs at a row and at a
     random point near it. ``'jacobian'``: its limit for small `epsilon`, computed exactly.
     ``'vat'``: divergence of the output distributions at a row and at the worst point near
@@ -35,7 +37,8 @@ l2 : float, default=1.0
 
 solver : {'adam', 'lbfgs'}, default='adam'
     Mini-batch Adam, or L-BFGS on all rows, which often does better on a few hundred rows.
-    With L-BFGS the random perturbations are drawn once and stay the same.
+    With L-BFGS random perturbations are drawn once and stay the same; adversarial ones
+    are found anew every 20 steps.
 
 batch_size : int or 'auto', default='auto'
     Rows in a batch of Adam; ``'auto'`` is ``min(200, n_samples)``.
@@ -51,8 +54,9 @@ shuffle : bool, default=True
 
 tol : float, default=1e-4
     Adam, and early stopping with either solver, stop after more than `n_iter_no_change`
-    iterations in a row without an improvement of `tol`; L-BFGS stops when no entry of the
-    gradient is larger than `tol`.
+    iterations in a row without an improvement of `tol`: in the loss, averaged over the last
+    `n_iter_no_change` iterations as it is noisy, or in the validation score. L-BFGS
+    stops when no entry of the gradient is larger than `tol`.
 
 early_stopping : bool, default=False
     Hold out `validation_fraction` of the rows and stop when the score on them (accuracy
@@ -149,4 +153,8 @@ def shared_docstrings(cls):
 
 def _part(match):
     indent, name = match.groups()
-    return textwrap.indent(PARTS[name].strip(), indent)
+    text = PARTS[name].strip()
+    for mark, table in {"{penalty_names}": PENALTIES, "{activation_names}": ACTIVATIONS}.items():
+        names = ", ".join(repr(key) for key in table if key is not None)
+        text = text.replace(mark, f"{{{names}}}")
+    return textwrap.indent(text, indent)
