@@ -136,7 +136,7 @@ class Objective:
         return float(value), backward(np.ones_like(value))
 
     def _row_costs(self, theta, y, probe, holds_clean):
-        """Nll + alpha R of every row, (n,): clean and perturbed rows as one batch."""
+        """``nll + alpha R`` of every row, (n,): clean and perturbed rows as one batch."""
         if probe.near is None:
             h, near = self.network.forward(theta, probe.clean), None
         else:

@@ -94,11 +94,9 @@ class Perceptron(BaseEstimator):
         network = Network((X.shape[1], *self._hidden_units(), y.shape[1]), self.activation)
         if continues:
             _require_same(previous, (network, self.out_activation_))
-        theta = (
-            self._stored_theta(network, center, scale)
-            if continues
-            else network.initialize(draws.initial, train.X.dtype)
-        )
+            theta = self._stored_theta(network, center, scale)
+        else:
+            theta = network.initialize(draws.initial, train.X.dtype)
         # A numpy scalar would widen float32, a Python one does not.
         alpha, l2 = float(self.alpha), float(self.l2)
         objective = Objective(network, self._family(), penalty, alpha, epsilon, l2, train)
@@ -166,7 +164,7 @@ class Perceptron(BaseEstimator):
 
     def _strata(self, y):
         """Labels by which to stratify the held-out rows, if any."""
-        return
+        return None
 
     def _center_and_scale(self, y, weight):
         """What y is standardised with for training, each (K,); a scale of 0 says constant."""
