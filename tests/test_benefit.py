@@ -22,3 +22,14 @@ def test_best_of_a_small_grid_beats_no_penalty(data, monkeypatch):
     plain, _ = scores.pop("None")
     for penalty, (score, _) in scores.items():
         assert score > plain, penalty
+
+
+def test_penalties_make_the_network_robust():
+    """Rows moved by 0.5 against their label: the plain network gets half of them wrong."""
+    script = load_script()
+    at = script.DISTANCES.index(0.5)
+    plain = script.robustness(script.ROBUST["None"])
+    for name in ("c2c", "jacobian", "vat"):
+        smooth = script.robustness(script.ROBUST[name])
+        assert smooth[0] > plain[0] - 0.01, name
+        assert smooth[at] > plain[at] + 0.1, name
