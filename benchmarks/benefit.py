@@ -4,10 +4,10 @@ Usage: python benchmarks/benefit.py [--n-jobs 2] [--output FILE]
 
 5-fold cross-validation behind a StandardScaler: mean log-loss for load_digits and
 load_breast_cancer, mean R2 for load_diabetes. For each penalty the best point of one 3 x 3
-grid of alpha x epsilon is reported, and next to it the plain network, all with the other
-parameters at their defaults. A second table shows the accuracy on held-out rows of
-load_digits when every row is moved a given distance along the gradient of its own loss.
-Prints Markdown.
+grid of alpha x epsilon is reported, and next to it the plain network, all with
+learning_rate_init=0.003 and the other parameters at their defaults. A second table shows
+the accuracy on held-out rows of load_digits when every row is moved a given distance along
+the gradient of its own loss. Prints Markdown.
 """
 
 import argparse
@@ -26,7 +26,10 @@ from sklearn.preprocessing import StandardScaler
 from skc2c import C2CClassifier, C2CRegressor
 from skc2c.inspection import jacobian
 
-GRID = {"alpha": [0.1, 0.3, 1.0], "epsilon": [0.1, 0.3, 1.0]}
+GRID = {"alpha": [0.01, 0.1, 1.0], "epsilon": [0.1, 0.3, 1.0]}
+# Three times the default step: in 200 epochs on a few hundred rows the default one ends before
+# a plain network overfits, and there would be less to see.
+SETTINGS = {"learning_rate_init": 0.003, "random_state": 0}
 DATA = {
     "digits": (load_digits, "neg_log_loss"),
     "breast_cancer": (load_breast_cancer, "neg_log_loss"),
@@ -53,10 +56,10 @@ def search(model, grid, name, n_jobs):
 def measure(name, penalties=("c2c", "vat", "jacobian", "noise"), n_jobs=2):
     """Scores (larger is better) on one data set, by penalty."""
     ours = C2CRegressor if name == "diabetes" else C2CClassifier
-    scores = {"None": search(ours(penalty=None, random_state=0), {}, name, n_jobs)}
+    scores = {"None": search(ours(penalty=None, **SETTINGS), {}, name, n_jobs)}
     for penalty in penalties:
         grid = {**GRID, "alpha": [0.0]} if penalty == "noise" else GRID
-        scores[penalty] = search(ours(penalty=penalty, random_state=0), grid, name, n_jobs)
+        scores[penalty] = search(ours(penalty=penalty, **SETTINGS), grid, name, n_jobs)
     return scores
 
 
@@ -83,7 +86,7 @@ def robustness(settings):
     """Accuracy on held-out digits (scaled to +-1/2) at each distance from the true row."""
     X, y = load_digits(return_X_y=True)
     X_train, X_test, y_train, y_test = train_test_split(X / 16 - 0.5, y, random_state=0)
-    clf = C2CClassifier(random_state=0, **settings).fit(X_train, y_train)
+    clf = C2CClassifier(**SETTINGS, **settings).fit(X_train, y_train)
     residual = clf.predict_proba(X_test) - np.eye(10)[y_test]
     gradient = np.einsum("nk,nkd->nd", residual, jacobian(clf, X_test))
     gradient /= np.linalg.norm(gradient, axis=1, keepdims=True)

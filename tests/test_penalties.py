@@ -8,6 +8,7 @@ from oracles import FAMILIES, SMOOTH, assert_gradient, draw_network, draw_target
 from sklearn.base import clone
 
 from skc2c import C2C, VAT, Jacobian, Noise, Penalty
+from skc2c.network import Network
 from skc2c.penalties import PENALTIES, Probe, make_penalty
 
 every_family = pytest.mark.parametrize("family", FAMILIES.values(), ids=FAMILIES)
@@ -190,6 +191,18 @@ def test_adversarial_noise_raises_the_labelled_loss_most(rng, family):
     )
     gradient = autograd.grad(lambda X: family.nll(y, network.forward(theta, X)).sum())(X)
     assert_allclose(rise, epsilon * np.linalg.norm(gradient, axis=1), rtol=1e-2)
+
+
+@pytest.mark.parametrize("penalty", [Noise("adversarial"), VAT()], ids=str)
+def test_both_classes_are_perturbed_alike_where_the_network_is_certain(rng, penalty):
+    """In float32 the log-odds of +-20 leave p - y and p (1 - p) without a digit."""
+    network = Network((2, 1), "relu")
+    theta = np.array([20.0, 0.0, 0.0], dtype=np.float32)
+    X = np.array([[1.0, 0.3], [-1.0, 0.3]], dtype=np.float32)
+    y = np.array([[1.0], [0.0]], dtype=np.float32)
+    probe = penalty.probe(network, FAMILIES["bernoulli"], theta, X, y, 0.5, rng)
+    dx = (probe.clean if probe.near is None else probe.near) - X
+    assert_allclose(abs(dx), [[0.5, 0.0], [0.5, 0.0]], atol=1e-6)
 
 
 # -------------------------------------------------------------------------- the contract

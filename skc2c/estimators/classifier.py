@@ -80,7 +80,7 @@ class C2CClassifier(ClassifierMixin, Perceptron):
         l2=1.0,
         solver="adam",
         batch_size="auto",
-        learning_rate_init=0.003,
+        learning_rate_init=0.001,
         max_iter=200,
         shuffle=True,
         tol=1e-4,

@@ -43,7 +43,7 @@ solver : {'adam', 'lbfgs'}, default='adam'
 batch_size : int or 'auto', default='auto'
     Rows in a batch of Adam; ``'auto'`` is ``min(200, n_samples)``.
 
-learning_rate_init : float, default=0.003
+learning_rate_init : float, default=0.001
     Step size of Adam.
 
 max_iter : int, default=200
