@@ -20,7 +20,7 @@ matplotlib.use("Agg")
 import matplotlib.pyplot as plt
 import numpy as np
 from sklearn.compose import TransformedTargetRegressor
-from sklearn.datasets import load_breast_cancer, load_diabetes, make_moons
+from sklearn.datasets import load_diabetes, load_digits, make_moons
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.metrics import log_loss
 from sklearn.model_selection import GridSearchCV, train_test_split
@@ -31,14 +31,15 @@ from sklearn.preprocessing import StandardScaler
 from skc2c import C2CClassifier, C2CRegressor
 
 PENALTIES = ["c2c", "jacobian", "vat", "noise", None]
+SETTINGS = {"learning_rate_init": 0.003, "random_state": 0}
 
 
 def search(model, penalty, scoring, fast):
     """A pipeline whose grid search picks alpha and epsilon for one penalty."""
     grid = {
         "net__penalty": [penalty],
-        "net__alpha": [0.1, 1.0] if penalty not in ("noise", None) else [0.0],
-        "net__epsilon": [0.1, 0.5] if penalty is not None else [0.0],
+        "net__alpha": [0.01, 1.0] if penalty not in ("noise", None) else [0.0],
+        "net__epsilon": [0.3, 1.0] if penalty is not None else [0.0],
     }
     if fast:
         grid = {name: values[:1] for name, values in grid.items()}
@@ -101,18 +102,18 @@ def main():
     arguments = parser.parse_args()
     warnings.simplefilter("ignore", ConvergenceWarning)
     compare(
-        "load_breast_cancer: negative log-loss (larger is better)",
-        load_breast_cancer(return_X_y=True),
-        C2CClassifier(random_state=0),
-        MLPClassifier(random_state=0),
+        "load_digits: negative log-loss (larger is better)",
+        load_digits(return_X_y=True),
+        C2CClassifier(**SETTINGS),
+        MLPClassifier(**SETTINGS),
         "neg_log_loss",
         arguments.fast,
     )
     compare(
         "load_diabetes: R2 (larger is better)",
         load_diabetes(return_X_y=True),
-        C2CRegressor(random_state=0),
-        TransformedTargetRegressor(MLPRegressor(random_state=0), transformer=StandardScaler()),
+        C2CRegressor(**SETTINGS),
+        TransformedTargetRegressor(MLPRegressor(**SETTINGS), transformer=StandardScaler()),
         "r2",
         arguments.fast,
     )
