@@ -3,8 +3,8 @@
 Each is an exponential family in its natural parameter h, so that its log-partition
 A(h) says everything: the mean is A', the Fisher information F is A'', the negative
 log-likelihood is A(h) - y.h and the divergence of two members is a Bregman distance of
-A. A family therefore gives four plain numpy formulas; their derivatives are written
-once, below. Nothing else in the package asks which family it is.
+A. A family therefore gives a few plain numpy formulas; the derivatives of its traced
+functions are written once, below. Nothing else in the package asks which family it is.
 
 Shapes: ``h`` and ``y`` are (n, K). ``y`` holds real targets, one-hot rows, or 0/1 rows;
 soft targets are allowed. Costs are (n,), summed over the K outputs, in nats.
@@ -83,7 +83,7 @@ class Family:
         raise NotImplementedError
 
     def mean_jacobian(self, h):
-        """D mu / d h, which is F(h), as (n, K, K). Traceable."""
+        """``d mu / d h``, which is F(h), as (n, K, K). Traceable."""
         raise NotImplementedError
 
 
@@ -129,7 +129,7 @@ class Bernoulli(Family):
         return expit(h)
 
     def log_mean(self, h):
-        """Log mu(h), (n, K), finite wherever h is."""
+        """``log mu(h)``, (n, K), finite wherever h is."""
         return log_expit(h)
 
     def _nll(self, h, y):
@@ -166,7 +166,7 @@ class Categorical(Family):
         return softmax(h, axis=1)
 
     def log_mean(self, h):
-        """Log mu(h), (n, K), finite wherever h is."""
+        """``log mu(h)``, (n, K), finite wherever h is."""
         return log_softmax(h, axis=1)
 
     def _nll(self, h, y):

@@ -14,7 +14,6 @@ from typing import NamedTuple
 
 import numpy as np
 from scipy import sparse
-from sklearn.utils.validation import check_is_fitted
 
 from skc2c.families import Family
 from skc2c.network import Network
@@ -200,8 +199,7 @@ def penalty_value(estimator, X, penalty, epsilon, *, random_state=None):
     total = 0.0
     for block in row_blocks(len(X), network):
         probe = penalty.probe(network, family, theta, X[block], None, epsilon, rng)
-        h = network.forward(theta, probe.clean)
-        near = None if probe.near is None else network.forward(theta, probe.near)
+        h, near = probe.outputs(network, theta)
         cost = penalty.value(network, family, theta, probe, h, near)
         total += 0.0 if cost is None else cost.sum()
     return float(total / len(X))
@@ -215,7 +213,6 @@ def _open(estimator, X):
             f"{type(estimator).__name__} instead. Of a pipeline pass the last step, pipe[-1], "
             "and X as the steps before it make it, pipe[:-1].transform(X)."
         )
-    check_is_fitted(estimator)
     X = estimator._check_X(X)
     X = X.toarray() if sparse.issparse(X) else X
     return _Model(*estimator._model(np.float64), X.astype(np.float64, copy=False))

@@ -30,24 +30,43 @@ class Layer(NamedTuple):
     def kernel(self, theta):
         return theta[self.weight].reshape(self.shape)
 
-    def weight_gradient(self, theta, gradient):
-        """`gradient` (fan_in, fan_out) as a sparse piece of theta's gradient."""
-        return SparseObject(vspace(theta), lambda total: self._add(total, gradient))
+    def evaluate(self, theta, h):
+        """``a(h W + b)``, and the residual for its derivatives (untraced)."""
+        z = h @ self.kernel(theta)
+        z += theta[self.bias]
+        return self.activation.evaluate(z)
 
-    def _add(self, total, weight, bias=None):
-        total[self.weight] += weight.ravel()
-        if bias is not None:
-            total[self.bias] += bias
+
+def into_slices(theta, *pieces):
+    """Theta's gradient that is zero but for some slices: autograd adds it into one buffer.
+
+    Parameters
+    ----------
+    theta : ndarray of shape (size,)
+    *pieces : tuple of (slice, ndarray)
+        Where a gradient goes, and the gradient.
+    """
+
+    def add(total):
+        for where, gradient in pieces:
+            total[where] += gradient.ravel()
         return total
 
-    def gradient(self, theta, rows, dz, n_points):
-        """Piece of theta's gradient from the gradient `dz` of ``rows @ W + b``.
+    return SparseObject(vspace(theta), add)
 
-        The bias reaches the first `n_points` rows only: the others are tangents.
-        """
-        weight = rows.T @ dz
-        bias = dz[:n_points].sum(axis=0)
-        return SparseObject(vspace(theta), lambda total: self._add(total, weight, bias))
+
+def _affine_gradients(argnums, layer, rows, theta, dz, n_points):
+    """Gradients with respect to rows and theta from that, dz, of ``rows W + b``.
+
+    The bias reaches the first `n_points` rows only: the others are tangents.
+    """
+    gradients = (
+        lambda: dz @ layer.kernel(theta).T,
+        lambda: into_slices(
+            theta, (layer.weight, rows.T @ dz), (layer.bias, dz[:n_points].sum(axis=0))
+        ),
+    )
+    return tuple(gradients[argnum]() for argnum in argnums)
 
 
 @primitive
@@ -96,11 +115,7 @@ def _advance_vjp(argnums, _, args, kwargs):
 
     def vjp(g):
         dz = _retreat(g, layer, n_points, tape)
-        gradients = (
-            lambda: dz @ layer.kernel(theta).T,
-            lambda: layer.gradient(theta, rows, dz, n_points),
-        )
-        return tuple(gradients[argnum]() for argnum in argnums)
+        return _affine_gradients(argnums, layer, rows, theta, dz, n_points)
 
     return vjp
 
@@ -111,9 +126,7 @@ defvjp_argnums(advance, _advance_vjp)
 @primitive
 def value_and_slope(h, theta, *, layer, tape):
     """``(2, n, H)``: ``a(z)`` and ``a'(z)`` at ``z = h W + b``."""
-    z = h @ layer.kernel(theta)
-    z += theta[layer.bias]
-    value, residual = layer.activation.evaluate(z)
+    value, residual = layer.evaluate(theta, h)
     tape.append(residual)
     return np.stack([value, layer.activation.slope(residual)])
 
@@ -124,11 +137,7 @@ def _value_and_slope_vjp(argnums, ans, args, kwargs):
 
     def vjp(g):
         dz = g[0] * ans[1] + g[1] * layer.activation.curvature(residual)
-        gradients = (
-            lambda: dz @ layer.kernel(theta).T,
-            lambda: layer.gradient(theta, h, dz, len(dz)),
-        )
-        return tuple(gradients[argnum]() for argnum in argnums)
+        return _affine_gradients(argnums, layer, h, theta, dz, len(dz))
 
     return vjp
 
@@ -154,7 +163,7 @@ defvjp(
         lambda g: (_flat(g) @ layer.kernel(theta)).reshape(rows.shape)
     ),
     lambda ans, rows, theta, *, layer: (
-        lambda g: layer.weight_gradient(theta, _flat(g).T @ _flat(rows))
+        lambda g: into_slices(theta, (layer.weight, _flat(g).T @ _flat(rows)))
     ),
 )
 
@@ -186,7 +195,8 @@ def _gram_norm_theta_vjp(ans, rows, theta, *, layer, squared_scale):
     def vjp(g):
         moment = _flat(rows).T @ _flat(rows * g[:, None, None])
         kernel = layer.kernel(theta)
-        return layer.weight_gradient(theta, 2.0 * squared_scale[:, None] * (kernel @ moment))
+        gradient = 2.0 * squared_scale[:, None] * (kernel @ moment)
+        return into_slices(theta, (layer.weight, gradient))
 
     return vjp
 
@@ -220,17 +230,11 @@ def _slope_form_theta_vjp(ans, slope, theta, *, layers, squared_scale):
     def vjp(g):
         moment = 2.0 * (slope.T @ (slope * g[:, None]))
         gram, outer = _slope_form_factors(theta, layers, squared_scale)
-        gradients = (
-            squared_scale[:, None] * (below @ (moment * outer)),
-            (moment * gram) @ above,
+        return into_slices(
+            theta,
+            (layers[0].weight, squared_scale[:, None] * (below @ (moment * outer))),
+            (layers[1].weight, (moment * gram) @ above),
         )
-
-        def add(total):
-            for layer, gradient in zip(layers, gradients, strict=True):
-                total[layer.weight] += gradient.ravel()
-            return total
-
-        return SparseObject(vspace(theta), add)
 
     return vjp
 

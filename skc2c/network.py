@@ -220,9 +220,7 @@ class Network:
         """
         slopes, h = [], X
         for layer in self.layers:
-            z = h @ layer.kernel(theta)
-            z += theta[layer.bias]
-            h, residual = layer.activation.evaluate(z)
+            h, residual = layer.evaluate(theta, h)
             slopes.append(None if layer.is_linear else layer.activation.slope(residual))
         kernels = [layer.kernel(theta) for layer in self.layers]
         return Linearization(h, kernels, slopes)

@@ -12,10 +12,11 @@ from functools import cached_property
 import autograd.numpy as anp
 import numpy as np
 from autograd.core import make_vjp
-from autograd.extend import SparseObject, defvjp, primitive, vspace
+from autograd.extend import defvjp, primitive
 from autograd.tracer import getval
 
 from skc2c.families import Family
+from skc2c.layers import into_slices
 from skc2c.network import Network
 from skc2c.penalties import Penalty
 from skc2c.rows import Rows
@@ -136,13 +137,8 @@ class Objective:
         return float(value), backward(np.ones_like(value))
 
     def _row_costs(self, theta, y, probe, holds_clean):
-        """``nll + alpha R`` of every row, (n,): clean and perturbed rows as one batch."""
-        if probe.near is None:
-            h, near = self.network.forward(theta, probe.clean), None
-        else:
-            n = len(probe.clean)
-            out = self.network.forward(theta, np.concatenate([probe.clean, probe.near]))
-            h, near = out[:n], out[n:]
+        """``nll + alpha R`` of every row, (n,)."""
+        h, near = probe.outputs(self.network, theta)
         nll = self.family.nll(y, h)
         clean = getval(h) if holds_clean else h
         roughness = self.penalty.value(self.network, self.family, theta, probe, h=clean, near=near)
@@ -163,14 +159,8 @@ def _half_square(theta, n_weights, decay):
 
 
 def _half_square_vjp(ans, theta, n_weights, decay):
-    def vjp(g):
-        def add(total):
-            total[:n_weights] += (g * decay) * theta[:n_weights]
-            return total
-
-        return SparseObject(vspace(theta), add)
-
-    return vjp
+    weights = slice(n_weights)
+    return lambda g: into_slices(theta, (weights, (g * decay) * theta[weights]))
 
 
 defvjp(_half_square, _half_square_vjp)

@@ -42,6 +42,20 @@ class Probe(NamedTuple):
     direction: np.ndarray | None = None
     epsilon: float | np.ndarray = 0.0
 
+    def outputs(self, network, theta):
+        """Network output at the clean rows and at the perturbed ones, as one batch. Traceable.
+
+        Returns
+        -------
+        h : ndarray of shape (n, K)
+        near : ndarray of shape (m * n, K) or None
+        """
+        if self.near is None:
+            return network.forward(theta, self.clean), None
+        n = len(self.clean)
+        out = network.forward(theta, np.concatenate([self.clean, self.near]))
+        return out[:n], out[n:]
+
 
 class Penalty(BaseEstimator):
     """No penalty, and the base class of all the others.

@@ -88,10 +88,9 @@ def adversarial(rng, linearization, metric, epsilon, n_power_iterations):
     h = linearization.h
     D = linearization.kernels[0].shape[0]
     scale = np.broadcast_to(np.asarray(epsilon, dtype=h.dtype), D)
-    support = (scale > 0.0).astype(h.dtype) if scale.any() else np.ones_like(scale)
     # An array's largest entry is divided out, so that the iteration never underflows.
-    relative = scale / scale.max() if scale.any() else support
-    direction = rng.standard_normal((len(h), D), dtype=h.dtype) * support
+    relative = scale / scale.max() if scale.any() else np.ones_like(scale)
+    direction = rng.standard_normal((len(h), D), dtype=h.dtype) * (relative > 0.0)
     direction = normalize(direction, direction)
     for _ in range(n_power_iterations):
         moved = metric(h, linearization.jvp(relative * direction))

@@ -99,9 +99,9 @@ class Monitor:
         check_finite(theta, loss, len(self.loss_curve) + 1)
         self.loss_curve.append(loss)
         self._print(f"Iteration {len(self.loss_curve)}, loss = {loss:.8f}")
-        return self._is_stalled(self._figure_of_merit(theta, loss), theta)
+        return self._is_stalled(self._figure_of_merit(theta), theta)
 
-    def _figure_of_merit(self, theta, loss):
+    def _figure_of_merit(self, theta):
         if self.score is None:
             window = int(min(self.n_iter_no_change, len(self.loss_curve)))
             return -np.mean(self.loss_curve[-window:])

@@ -1,6 +1,7 @@
 """The plan of the house: imports between its rooms only go down."""
 
 import ast
+import sys
 from pathlib import Path
 
 import pytest
@@ -51,8 +52,6 @@ def test_imports_only_go_down(path):
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(PACKAGE)))
 def test_only_run_time_packages_are_imported(path):
-    import sys
-
     for module in imported_modules(path):
         top = module.split(".")[0]
         assert top in RUN_TIME_PACKAGES | {"skc2c"} | sys.stdlib_module_names, module

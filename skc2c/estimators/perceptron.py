@@ -172,7 +172,7 @@ class Perceptron(BaseEstimator):
 
     def _stored_theta(self, network, center, scale):
         """The fitted parameters as the starting point of a further fit."""
-        unit = _divisor(scale)
+        unit = divisor(scale)
         coefs = [*self.coefs_[:-1], self.coefs_[-1] / unit]
         intercepts = [*self.intercepts_[:-1], (self.intercepts_[-1] - center) / unit]
         return network.pack(coefs, intercepts, self._training_dtype())
@@ -293,7 +293,6 @@ class Perceptron(BaseEstimator):
 
     def _model(self, dtype=None):
         """Network, family and theta of the fitted function, in the units of y."""
-        check_is_fitted(self)
         network = self._network()
         theta = network.pack(self.coefs_, self.intercepts_, dtype or self.coefs_[0].dtype)
         return network, self._family(), theta
@@ -303,7 +302,7 @@ class Perceptron(BaseEstimator):
         return validate_data(self, X, accept_sparse="csr", dtype=_FLOATS, reset=False)
 
     def _link(self, X):
-        """H at raw X, (n, K)."""
+        """``h`` at raw X, (n, K)."""
         X = self._check_X(X)
         network, _, theta = self._model()
         return _outputs(network, theta, X)
@@ -342,14 +341,15 @@ def _standardize(rows, center, scale, dtype):
     """Rows in the training dtype, with y centred and scaled."""
     with np.errstate(over="ignore"):  # an infinite entry makes the loss so
         X = rows.X.astype(dtype, copy=False)
-    return Rows(X, ((rows.y - center) / _divisor(scale)).astype(dtype), rows.weight)
+    return Rows(X, ((rows.y - center) / divisor(scale)).astype(dtype), rows.weight)
 
 
-def _divisor(scale):
+def divisor(scale):
+    """A scale to divide by: what is constant, of scale 0, stays as it is."""
     return np.where(scale > 0.0, scale, 1.0)
 
 
 def _outputs(network, theta, X):
-    """H at every row, block by block."""
+    """``h`` at every row, block by block."""
     blocks = row_blocks(X.shape[0], network)
     return np.concatenate([network.forward(theta, X[block]) for block in blocks])

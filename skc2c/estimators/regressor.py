@@ -6,7 +6,7 @@ from sklearn.metrics import r2_score
 from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.validation import column_or_1d
 
-from skc2c.estimators.perceptron import Perceptron
+from skc2c.estimators.perceptron import Perceptron, divisor
 from skc2c.estimators.shared_docstrings import shared_docstrings
 
 # Which output distribution a loss is the negative log-likelihood of.
@@ -26,7 +26,7 @@ class C2CRegressor(MultiOutputMixin, RegressorMixin, Perceptron):
     ----------
     {parameters}
 
-    loss : {{'squared_error'}}, default='squared_error'
+    loss : {'squared_error'}, default='squared_error'
         Negative log-likelihood to minimise: that of a normal distribution.
 
     {last_parameters}
@@ -143,7 +143,7 @@ class C2CRegressor(MultiOutputMixin, RegressorMixin, Perceptron):
         center = np.average(y, axis=0, weights=weight)
         largest = np.abs(y - center).max(axis=0)
         # The largest is divided out before squaring: y may be in any unit.
-        relative = (y - center) / np.where(largest > 0.0, largest, 1.0)
+        relative = (y - center) / divisor(largest)
         return center, largest * np.sqrt(np.average(relative**2, axis=0, weights=weight))
 
     def _validation_score(self, h, y, weight):

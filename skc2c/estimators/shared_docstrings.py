@@ -147,7 +147,6 @@ def shared_docstrings(cls):
     """Class decorator: put the parts in the place of their ``{name}`` lines."""
     if cls.__doc__ is not None:  # python -OO strips docstrings
         cls.__doc__ = re.sub(r"^( *)\{(\w+)\}$", _part, cls.__doc__, flags=re.MULTILINE)
-        cls.__doc__ = cls.__doc__.replace("{{", "{").replace("}}", "}")
     return cls
 
 
