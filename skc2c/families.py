@@ -13,7 +13,7 @@ soft targets are allowed. Costs are (n,), summed over the K outputs, in nats.
 import autograd.numpy as anp
 import numpy as np
 from autograd.extend import defvjp, primitive
-from scipy.special import expit, log_expit, log_softmax, softmax
+from scipy.special import expit, log_expit, log_softmax
 
 # ---------------------------------------------- traced, with derivatives written once
 
@@ -27,32 +27,37 @@ defvjp(_mean, lambda ans, h, *, family: lambda g: family.fisher(h, g))
 
 
 @primitive
-def _nll(h, y, *, family):
-    return family._nll(h, y)
+def _nll(h, y, *, family, tape):
+    value, gradient = family._nll(h, y)
+    tape.append(gradient)
+    return value
 
 
-defvjp(_nll, lambda ans, h, y, *, family: lambda g: g[:, None] * family.nll_gradient(y, h))
+defvjp(_nll, lambda ans, h, y, *, family, tape: lambda g: g[:, None] * tape[0])
 
 
 @primitive
-def _kl(h, other, *, family):
-    return family._kl(h, other)
+def _kl(h, other, *, family, tape):
+    value, gradient = family._kl(h, other)
+    tape.append(gradient)
+    return value
 
 
 defvjp(
     _kl,
-    lambda ans, h, other, *, family: lambda g: g[:, None] * family.fisher(h, h - other),
-    lambda ans, h, other, *, family: lambda g: g[:, None] * (family._mean(other) - family._mean(h)),
+    lambda ans, h, other, *, family, tape: lambda g: g[:, None] * family.fisher(h, h - other),
+    lambda ans, h, other, *, family, tape: lambda g: g[:, None] * tape[0],
 )
 
 
 class Family:
     """An exponential family in its natural parameter h.
 
-    A subclass gives ``_mean(h)``, ``_nll(h, y)``, ``_kl(h, other)`` in plain numpy,
-    stable for ``|h|`` up to 1e4 in float32 and float64 and keeping the dtype, the
-    products ``fisher(h, v)`` and ``nll_gradient(y, h)``, precise also where the mean is all
-    but certain, and ``mean_jacobian(h)`` as traceable code.
+    A subclass gives in plain numpy, stable for ``|h|`` up to 1e4 in float32 and float64
+    and keeping the dtype: ``_mean(h)``; ``_nll(h, y)``, the cost and its derivative with respect
+    to h; ``_kl(h, other)``, the divergence and its derivative with respect to `other`; and
+    ``fisher(h, v)``. Derivatives are precise also where the mean is all but certain.
+    ``mean_jacobian(h)`` is traceable code.
 
     Attributes
     ----------
@@ -68,15 +73,15 @@ class Family:
 
     def nll(self, y, h):
         """Negative log-likelihood of y, (n,), up to a constant of y. Traceable in h."""
-        return _nll(h, y, family=self)
+        return _nll(h, y, family=self, tape=[])
 
     def nll_gradient(self, y, h):
         """Derivative of `nll` with respect to h, (n, K): mean minus y."""
-        raise NotImplementedError
+        return self._nll(h, y)[1]
 
     def kl(self, h, other):
         """KL(p(.|h) || p(.|other)), (n,). Traceable in both."""
-        return _kl(h, other, family=self)
+        return _kl(h, other, family=self, tape=[])
 
     def fisher(self, h, v):
         """Fisher-vector product F(h) v, (n, K). Also the derivative of the mean along v."""
@@ -104,14 +109,11 @@ class Gaussian(Family):
         return h
 
     def _nll(self, h, y):
-        return self._kl(h, y)
+        difference = h - y
+        return 0.5 * np.einsum("nk,nk->n", difference, difference), difference
 
     def _kl(self, h, other):
-        difference = h - other
-        return 0.5 * np.einsum("nk,nk->n", difference, difference)
-
-    def nll_gradient(self, y, h):
-        return h - y
+        return self._nll(other, h)
 
     def fisher(self, h, v):
         return v
@@ -134,21 +136,20 @@ class Bernoulli(Family):
 
     def _nll(self, h, y):
         # log(1 + e^h) - y h, with the large terms cancelled by hand
-        return (np.log1p(np.exp(-np.abs(h))) + (np.maximum(h, 0.0) - y * h)).sum(axis=1)
+        value = (np.log1p(np.exp(-np.abs(h))) + (np.maximum(h, 0.0) - y * h)).sum(axis=1)
+        return value, (1.0 - y) * expit(h) - y * expit(-h)
 
     def _kl(self, h, other):
         # The divergence is the same for (-h, -other): take the side where p <= 1/2.
         side = -np.sign(h) + (h == 0.0)
-        low, other = -np.abs(h), side * other
+        low, gradient = -np.abs(h), expit(other) - expit(h)
+        other = side * other
         d, p = other - low, expit(low)
         # log(1 + p (e^d - 1)) - p d, which keeps its digits as d -> 0 and, in the
         # other form, does not overflow
         small = np.log1p(p * np.expm1(np.clip(d, -1.0, 1.0)))
         large = np.logaddexp(other, 0.0) - np.logaddexp(low, 0.0)
-        return (np.where(np.abs(d) < 1.0, small, large) - p * d).sum(axis=1)
-
-    def nll_gradient(self, y, h):
-        return (1.0 - y) * expit(h) - y * expit(-h)
+        return (np.where(np.abs(d) < 1.0, small, large) - p * d).sum(axis=1), gradient
 
     def fisher(self, h, v):
         return expit(h) * expit(-h) * v
@@ -163,46 +164,59 @@ class Categorical(Family):
     out_activation = "softmax"
 
     def _mean(self, h):
-        return softmax(h, axis=1)
+        return _softmax(h)
 
     def log_mean(self, h):
         """``log mu(h)``, (n, K), finite wherever h is."""
         return log_softmax(h, axis=1)
 
     def _nll(self, h, y):
-        shifted = h - h.max(axis=1, keepdims=True)
-        total = y.sum(axis=1)
-        return total * np.log(np.exp(shifted).sum(axis=1)) - (y * shifted).sum(axis=1)
+        # The likeliest class is kept apart: where it is all but certain, the sum of the
+        # others has the digits that p - y would lose.
+        top = _top(h)
+        shifted = h - h.take(top)[:, None]
+        gradient = np.exp(shifted)
+        gradient.put(top, 0.0)
+        others = gradient.sum(axis=1)
+        gradient.put(top, 1.0)
+        gradient /= (1.0 + others)[:, None]
+        gradient -= y
+        total, y_top = y.sum(axis=1), y.take(top)
+        gradient.put(top, (1.0 - y_top) - others / (1.0 + others))
+        return total * np.log1p(others) - np.einsum("nk,nk->n", y, shifted), gradient
 
     def _kl(self, h, other):
-        p = softmax(h, axis=1)
+        p = _softmax(h)
+        gradient = _softmax(other) - p
         d = other - h
-        d -= (p * d).sum(axis=1, keepdims=True)  # now KL = log sum_k p_k exp(d_k)
+        d -= np.einsum("nk,nk->n", p, d)[:, None]  # now KL = log sum_k p_k exp(d_k)
         near = np.abs(d).max(axis=1) < 1.0
-        small = np.log1p((p * np.expm1(np.clip(d, -1.0, 1.0))).sum(axis=1))
+        small = np.log1p(np.einsum("nk,nk->n", p, np.expm1(np.clip(d, -1.0, 1.0))))
         if near.all():
-            return small
-        return np.where(near, small, _log_sum_exp(log_softmax(h, axis=1) + d))
-
-    def nll_gradient(self, y, h):
-        # The entries of each row sum to zero (if those of y sum to one); where p is near 1
-        # the sum of the others has the digits that p - y has lost.
-        gradient = softmax(h, axis=1) - y
-        rows, top = np.arange(len(h)), h.argmax(axis=1)
-        gradient[rows, top] = 0.0
-        gradient[rows, top] = 1.0 - y.sum(axis=1) - gradient.sum(axis=1)
-        return gradient
+            return small, gradient
+        return np.where(near, small, _log_sum_exp(log_softmax(h, axis=1) + d)), gradient
 
     def fisher(self, h, v):
         # F does not see a constant: without v's entry at the likeliest class, nothing cancels.
-        v = v - np.take_along_axis(v, h.argmax(axis=1)[:, None], axis=1)
-        p = softmax(h, axis=1)
-        return p * (v - (p * v).sum(axis=1, keepdims=True))
+        v = v - v.take(_top(h))[:, None]
+        p = _softmax(h)
+        return p * (v - np.einsum("nk,nk->n", p, v)[:, None])
 
     def mean_jacobian(self, h):
         p = self.mean(h)
         apart = anp.einsum("ni,nj->nij", p, p) * (1.0 - np.eye(h.shape[1], dtype=h.dtype))
         return _diagonal(anp.sum(apart, axis=2)) - apart
+
+
+def _top(h):
+    """Where the largest entry of every row lies in the flattened array."""
+    return h.argmax(axis=1) + np.arange(0, h.size, h.shape[1])
+
+
+def _softmax(h):
+    p = np.exp(h - h.take(_top(h))[:, None])
+    p /= p.sum(axis=1, keepdims=True)
+    return p
 
 
 def _log_sum_exp(a):

@@ -19,7 +19,9 @@ import autograd.numpy as anp
 import numpy as np
 
 from skc2c.activations import ACTIVATIONS
-from skc2c.layers import Layer, advance, gram_norm, pull_back, slope_form, value_and_slope
+from skc2c.jacobians import jacobian, squared_jacobian
+from skc2c.layers import Layer
+from skc2c.propagation import propagate
 
 
 @dataclass(frozen=True)
@@ -141,9 +143,7 @@ class Network:
         return out[:n], anp.reshape(out[n:], (*V.shape[:-1], -1))
 
     def _through(self, theta, rows, n_points):
-        for layer in self.layers:
-            rows = advance(rows, theta, layer=layer, n_points=n_points, tape=[])
-        return rows
+        return propagate(theta, rows, layers=self.layers, n_points=n_points, tape=[])
 
     def jacobian(self, theta, X, seeds=None):
         """Exact Jacobian of the output with respect to the input.
@@ -161,7 +161,7 @@ class Network:
         J : ndarray of shape (n, K, D) or (n, S, D)
             ``dh/dx``, or ``seeds dh/dx``.
         """
-        return pull_back(self._to_first_layer(theta, X, seeds), theta, layer=self.layers[0])
+        return jacobian(theta, seeds, X, layers=self.layers, tape=[])
 
     def squared_jacobian(self, theta, X, scale, seeds=None):
         """Squared Frobenius norm of ``J diag(scale)`` at every row, exactly.
@@ -178,33 +178,8 @@ class Network:
         -------
         norm : ndarray of shape (n,)
         """
-        squared_scale = np.full(self.layer_units[0], np.square(scale), dtype=X.dtype)
-        if seeds is None and len(self.layers) == 2:
-            (slope,) = self._slopes(theta, X)
-            return slope_form(slope, theta, layers=self.layers, squared_scale=squared_scale)
-        rows = self._to_first_layer(theta, X, seeds)
-        return gram_norm(rows, theta, layer=self.layers[0], squared_scale=squared_scale)
-
-    def _slopes(self, theta, X):
-        """Activation slopes of every hidden layer, (n, H) each."""
-        slopes, h = [], X
-        for layer in self.layers[:-1]:
-            both = value_and_slope(h, theta, layer=layer, tape=[])
-            h = both[0]
-            slopes.append(both[1])
-        return slopes
-
-    def _to_first_layer(self, theta, X, seeds):
-        """Pull covectors back from the output to the first layer's pre-activation."""
-        slopes = self._slopes(theta, X)
-        rows = self._unit_seeds(X) if seeds is None else seeds
-        for layer, slope in zip(self.layers[:0:-1], slopes[::-1], strict=True):
-            rows = pull_back(rows, theta, layer=layer) * slope[:, None, :]
-        return rows
-
-    def _unit_seeds(self, X):
-        K = self.layer_units[-1]
-        return np.broadcast_to(np.eye(K, dtype=X.dtype), (X.shape[0], K, K))
+        scale = np.full(self.layer_units[0], scale, dtype=X.dtype)
+        return squared_jacobian(theta, seeds, X, layers=self.layers, scale=scale, tape=[])
 
     def linearize(self, theta, X):
         """The network and its slopes at X, for products with J and J' (untraced).

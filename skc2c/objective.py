@@ -16,7 +16,6 @@ from autograd.extend import defvjp, primitive
 from autograd.tracer import getval
 
 from skc2c.families import Family
-from skc2c.layers import into_slices
 from skc2c.network import Network
 from skc2c.penalties import Penalty
 from skc2c.rows import Rows
@@ -77,7 +76,7 @@ class Objective:
         rows = self.rows.take(batch)
         share = len(rows) / len(self.rows)
         probe = self._probe(theta, rows, rng)
-        weight = rows.weight / (share * self.total_weight)
+        weight = self._share_of_weight[batch] / share
         return self._differentiate(theta, rows, probe, weight, self.l2, self.penalty.holds_clean)
 
     def on_all_rows(self, theta, seed, held=None):
@@ -106,7 +105,7 @@ class Objective:
             share = len(rows) / len(self.rows)
             rng = np.random.default_rng([seed, block.start])
             probe = self._probe(theta if held is None else held, rows, rng)
-            weight = rows.weight / self.total_weight
+            weight = self._share_of_weight[block]
             v, g = self._differentiate(theta, rows, probe, weight, share * self.l2, False)
             value += v
             gradient += g
@@ -115,7 +114,12 @@ class Objective:
     @cached_property
     def total_weight(self):
         """Sum of the sample weights: the number of rows where all are one."""
-        return self.rows.weight.sum()
+        return float(self.rows.weight.sum(dtype=np.float64))
+
+    @cached_property
+    def _share_of_weight(self):
+        """Every row's share of the total weight, in the dtype in which the network runs."""
+        return (self.rows.weight / self.total_weight).astype(self.rows.y.dtype)
 
     def _probe(self, theta, rows, rng):
         """Where the penalty looks: found before the trace, which stays one level deep."""
@@ -124,43 +128,42 @@ class Objective:
 
     def _differentiate(self, theta, rows, probe, weight, l2, holds_clean):
         """Value and gradient of ``weight . (nll + alpha R)`` plus the L2 term."""
-        weight = weight.astype(theta.dtype, copy=False)
-        decay = float(l2 / self.total_weight)
 
         def cost(theta):
-            total = anp.dot(weight, self._row_costs(theta, rows.y, probe, holds_clean))
-            if decay:
-                total = total + _half_square(theta, self.network.n_weights, decay)
-            return total
+            return self._cost(theta, rows.y, probe, weight, holds_clean)
 
         backward, value = make_vjp(cost, theta)
-        return float(value), backward(np.ones_like(value))
+        gradient = backward(np.ones_like(value))
+        # The L2 term's derivative needs no trace, which would cost more than the term.
+        decay = l2 / self.total_weight
+        weights = slice(self.network.n_weights)
+        gradient[weights] += decay * theta[weights]
+        return float(value) + 0.5 * decay * float(theta[weights] @ theta[weights]), gradient
 
-    def _row_costs(self, theta, y, probe, holds_clean):
-        """``nll + alpha R`` of every row, (n,)."""
+    def _cost(self, theta, y, probe, weight, holds_clean):
+        """``weight . (nll + alpha R)``. Traced in theta."""
         h, near = probe.outputs(self.network, theta)
         nll = self.family.nll(y, h)
         clean = getval(h) if holds_clean else h
         roughness = self.penalty.value(self.network, self.family, theta, probe, h=clean, near=near)
         if roughness is None:
-            return nll
+            return _weigh(nll, 0.0, weight=weight, alpha=0.0)
         if roughness.shape != nll.shape:
             raise ValueError(
                 f"{type(self.penalty).__name__}.value must return one cost a row, an array of "
                 f"shape {nll.shape}. Got shape {roughness.shape} instead."
             )
-        return nll + self.alpha * roughness
+        return _weigh(nll, roughness, weight=weight, alpha=self.alpha)
 
 
 @primitive
-def _half_square(theta, n_weights, decay):
-    weights = theta[:n_weights]
-    return (0.5 * decay) * np.dot(weights, weights)
+def _weigh(nll, roughness, *, weight, alpha):
+    """``weight . (nll + alpha roughness)``."""
+    return np.dot(weight, nll + alpha * roughness)
 
 
-def _half_square_vjp(ans, theta, n_weights, decay):
-    weights = slice(n_weights)
-    return lambda g: into_slices(theta, (weights, (g * decay) * theta[weights]))
-
-
-defvjp(_half_square, _half_square_vjp)
+defvjp(
+    _weigh,
+    lambda ans, nll, roughness, *, weight, alpha: lambda g: g * weight,
+    lambda ans, nll, roughness, *, weight, alpha: lambda g: (g * alpha) * weight,
+)

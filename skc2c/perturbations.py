@@ -4,6 +4,8 @@
 ``epsilon * u`` where u has unit scale, so the Jacobian J is J diag(epsilon) throughout.
 """
 
+import math
+
 import numpy as np
 
 
@@ -49,15 +51,42 @@ def gaussian(rng, shape, epsilon, dtype):
         ``(..., D)``.
     epsilon : float or ndarray of shape (D,)
     dtype : dtype
-        float32 or float64: drawn in it, not cast to it.
+        Of dx. The numbers are drawn in float32, whose resolution is enough for a
+        perturbation: a network trained in float64 sees the same ones.
 
     Returns
     -------
     dx : ndarray of the given shape
     """
-    dx = rng.standard_normal(shape, dtype=dtype)
+    dx = _standard_normal(rng, shape).astype(dtype, copy=False)
     dx *= epsilon
     return dx
+
+
+# Fewer numbers than this are drawn one by one: the vector form has more calls to pay for.
+_FEW = 1000
+
+
+def _standard_normal(rng, shape):
+    """Standard normal numbers in float32, by the transform of Box and Muller (1958).
+
+    In numpy's vector instructions it takes a third of the time of drawing one by one. The
+    largest magnitude possible is 5.8, beyond which lie 8e-9 of the distribution.
+    """
+    count = math.prod(shape)
+    if count < _FEW:
+        return rng.standard_normal(shape, dtype=np.float32)
+    radius, angle = rng.random((2, (count + 1) // 2), dtype=np.float32)
+    np.subtract(1.0, radius, out=radius)  # in (0, 1], for the logarithm
+    np.log(radius, out=radius)
+    radius *= -2.0
+    np.sqrt(radius, out=radius)
+    angle *= 2.0 * math.pi
+    normal = np.empty((2, len(angle)), dtype=np.float32)
+    np.cos(angle, out=normal[0])
+    np.sin(angle, out=normal[1])
+    normal *= radius
+    return normal.ravel()[:count].reshape(shape)
 
 
 def adversarial(rng, linearization, metric, epsilon, n_power_iterations):
@@ -87,16 +116,29 @@ def adversarial(rng, linearization, metric, epsilon, n_power_iterations):
     """
     h = linearization.h
     D = linearization.kernels[0].shape[0]
-    scale = np.broadcast_to(np.asarray(epsilon, dtype=h.dtype), D)
-    # An array's largest entry is divided out, so that the iteration never underflows.
-    relative = scale / scale.max() if scale.any() else np.ones_like(scale)
-    direction = rng.standard_normal((len(h), D), dtype=h.dtype) * (relative > 0.0)
-    direction = normalize(direction, direction)
+    scale, relative = _scales(epsilon, h.dtype)
+    start = gaussian(rng, (len(h), D), relative > 0.0, h.dtype)
+    direction = normalize(start, start)
     for _ in range(n_power_iterations):
-        moved = metric(h, linearization.jvp(relative * direction))
-        moved = relative * linearization.vjp(normalize(moved, moved))
+        moved = metric(h, linearization.jvp(_scaled(direction, relative)))
+        moved = _scaled(linearization.vjp(normalize(moved, moved)), relative)
         direction = normalize(moved, direction)
-    return scale * direction
+    return _scaled(direction, scale)
+
+
+def _scales(epsilon, dtype):
+    """The radius as an array, and the same with the largest entry (if any) divided out.
+
+    So the power iteration never underflows; a number leaves nothing to do.
+    """
+    scale = np.asarray(epsilon, dtype=dtype)
+    if scale.ndim == 0 or not scale.any():
+        return scale, np.ones((), dtype)
+    return scale, scale / scale.max()
+
+
+def _scaled(rows, scale):
+    return rows if scale.ndim == 0 and scale == 1.0 else rows * scale
 
 
 def steepest(gradient, epsilon):
@@ -118,10 +160,17 @@ def steepest(gradient, epsilon):
 
 
 def normalize(rows, fallback):
-    """Scale each row to unit length; where it is zero or not finite, use `fallback`.
+    """Scale each row to unit length; where it is zero or not finite, use `fallback`."""
+    square = np.einsum("nd,nd->n", rows, rows)[:, None]
+    # One bound above and one below hold every row whose square is exact in its dtype.
+    limits = np.finfo(rows.dtype)
+    if ((square > limits.tiny / limits.eps) & (square < limits.max)).all():
+        return rows / np.sqrt(square)
+    return _normalize_with_care(rows, fallback)
 
-    Dividing by the largest entry first keeps squares of huge and of tiny rows in range.
-    """
+
+def _normalize_with_care(rows, fallback):
+    """Divide by the largest entry first, so that the squares of huge and tiny rows are in range."""
     largest = np.abs(rows).max(axis=1, keepdims=True)
     usable = (largest > 0.0) & np.isfinite(largest)
     rows = rows / np.where(usable, largest, 1.0)

@@ -17,12 +17,14 @@ FLOORS = {
     "rows": 1,
     "solvers": 1,
     "layers": 2,
-    "network": 3,
-    "penalties": 4,
-    "objective": 5,
-    "estimators": 6,
-    "inspection": 6,
-    "__init__": 7,
+    "jacobians": 3,
+    "propagation": 3,
+    "network": 4,
+    "penalties": 5,
+    "objective": 6,
+    "estimators": 7,
+    "inspection": 7,
+    "__init__": 8,
 }
 RUN_TIME_PACKAGES = {"autograd", "numpy", "scipy", "sklearn"}
 FILES = sorted(PACKAGE.rglob("*.py"))

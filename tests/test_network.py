@@ -130,7 +130,8 @@ def test_slope_and_curvature_are_derivatives_of_the_activation(activation):
     def value(z):
         return functions.evaluate(z.copy())[0]
 
-    curvature = functions.curvature(functions.evaluate(z.copy())[1])
+    residual = functions.evaluate(z.copy())[1]
+    curvature = 0.0 if functions.curvature is None else functions.curvature(residual)
     assert_allclose(slope(z), (value(z + step) - value(z - step)) / (2 * step), atol=1e-8)
     assert_allclose(curvature, (slope(z + step) - slope(z - step)) / (2 * step), atol=1e-8)
 
@@ -141,7 +142,8 @@ def test_activations_are_finite_for_huge_inputs(activation):
     for dtype in (np.float32, np.float64):
         z = np.array([-1e4, -50.0, 0.0, 50.0, 1e4], dtype=dtype)
         value, residual = functions.evaluate(z.copy())
-        for array in (value, functions.slope(residual), functions.curvature(residual)):
+        curvature = functions.curvature or np.zeros_like
+        for array in (value, functions.slope(residual), curvature(residual)):
             assert array.dtype == dtype
             assert np.isfinite(array).all()
 

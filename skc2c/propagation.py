@@ -1,0 +1,51 @@
+"""Points and tangents through all layers of a network, and back: one autograd primitive.
+
+The whole network is one node of the trace: what autograd costs does not grow with the depth,
+and the gradient is written into one flat vector without a copy.
+"""
+
+import numpy as np
+from autograd.extend import defvjp_argnums, primitive
+
+
+@primitive
+def propagate(theta, rows, *, layers, n_points, tape):
+    """Take points, and tangents at these points, through all layers.
+
+    Parameters
+    ----------
+    theta : ndarray
+    rows : ndarray of shape ((1 + m) * n_points, D)
+        The points, then m directions at each, one after the other.
+    layers : sequence of Layer
+    n_points : int
+    tape : list
+        Receives what the way back needs.
+
+    Returns
+    -------
+    out : ndarray of shape ((1 + m) * n_points, K)
+    """
+    for layer in layers:
+        rows, record = layer.advance(theta, rows, n_points)
+        tape.append(record)
+    return rows
+
+
+def _propagate_vjp(argnums, _, args, kwargs):
+    theta = args[0]
+    layers, n_points, tape = kwargs["layers"], kwargs["n_points"], kwargs["tape"]
+
+    def vjp(g):
+        gradient = np.empty_like(theta)
+        for layer, record in zip(layers[::-1], tape[::-1], strict=True):
+            g = layer.retreat(g, record, n_points)
+            layer.write_gradient(gradient, record.rows, g, n_points)
+            if layer is not layers[0] or 1 in argnums:
+                g = g @ layer.kernel(theta).T
+        return tuple((gradient, g)[argnum] for argnum in argnums)
+
+    return vjp
+
+
+defvjp_argnums(propagate, _propagate_vjp)
