@@ -28,7 +28,7 @@ defvjp(_mean, lambda ans, h, *, family: lambda g: family.fisher(h, g))
 
 @primitive
 def _nll(h, y, *, family, tape):
-    value, gradient = family._nll(h, y)
+    value, gradient = family.nll_and_gradient(y, h)
     tape.append(gradient)
     return value
 
@@ -38,7 +38,7 @@ defvjp(_nll, lambda ans, h, y, *, family, tape: lambda g: g[:, None] * tape[0])
 
 @primitive
 def _kl(h, other, *, family, tape):
-    value, gradient = family._kl(h, other)
+    value, gradient = family.kl_and_gradient(h, other)
     tape.append(gradient)
     return value
 
@@ -54,8 +54,8 @@ class Family:
     """An exponential family in its natural parameter h.
 
     A subclass gives in plain numpy, stable for ``|h|`` up to 1e4 in float32 and float64
-    and keeping the dtype: ``_mean(h)``; ``_nll(h, y)``, the cost and its derivative with respect
-    to h; ``_kl(h, other)``, the divergence and its derivative with respect to `other`; and
+    and keeping the dtype: ``_mean(h)``; ``nll_and_gradient(y, h)``, the cost and its derivative with respect
+    to h; ``kl_and_gradient(h, other)``, the divergence and its derivative with respect to `other`; and
     ``fisher(h, v)``. Derivatives are precise also where the mean is all but certain.
     ``mean_jacobian(h)`` is traceable code.
 
@@ -75,13 +75,17 @@ class Family:
         """Negative log-likelihood of y, (n,), up to a constant of y. Traceable in h."""
         return _nll(h, y, family=self, tape=[])
 
-    def nll_gradient(self, y, h):
-        """Derivative of `nll` with respect to h, (n, K): mean minus y."""
-        return self._nll(h, y)[1]
+    def nll_and_gradient(self, y, h):
+        """`nll`, (n,), and its derivative with respect to h, (n, K): mean minus y."""
+        raise NotImplementedError
 
     def kl(self, h, other):
         """KL(p(.|h) || p(.|other)), (n,). Traceable in both."""
         return _kl(h, other, family=self, tape=[])
+
+    def kl_and_gradient(self, h, other):
+        """`kl`, (n,), and its derivative with respect to `other`, (n, K)."""
+        raise NotImplementedError
 
     def fisher(self, h, v):
         """Fisher-vector product F(h) v, (n, K). Also the derivative of the mean along v."""
@@ -108,12 +112,12 @@ class Gaussian(Family):
     def _mean(self, h):
         return h
 
-    def _nll(self, h, y):
+    def nll_and_gradient(self, y, h):
         difference = h - y
         return 0.5 * np.einsum("nk,nk->n", difference, difference), difference
 
-    def _kl(self, h, other):
-        return self._nll(other, h)
+    def kl_and_gradient(self, h, other):
+        return self.nll_and_gradient(h, other)
 
     def fisher(self, h, v):
         return v
@@ -134,12 +138,12 @@ class Bernoulli(Family):
         """``log mu(h)``, (n, K), finite wherever h is."""
         return log_expit(h)
 
-    def _nll(self, h, y):
+    def nll_and_gradient(self, y, h):
         # log(1 + e^h) - y h, with the large terms cancelled by hand
         value = (np.log1p(np.exp(-np.abs(h))) + (np.maximum(h, 0.0) - y * h)).sum(axis=1)
         return value, (1.0 - y) * expit(h) - y * expit(-h)
 
-    def _kl(self, h, other):
+    def kl_and_gradient(self, h, other):
         # The divergence is the same for (-h, -other): take the side where p <= 1/2.
         side = -np.sign(h) + (h == 0.0)
         low, gradient = -np.abs(h), expit(other) - expit(h)
@@ -170,7 +174,7 @@ class Categorical(Family):
         """``log mu(h)``, (n, K), finite wherever h is."""
         return log_softmax(h, axis=1)
 
-    def _nll(self, h, y):
+    def nll_and_gradient(self, y, h):
         # The likeliest class is kept apart: where it is all but certain, the sum of the
         # others has the digits that p - y would lose.
         top = _top(h)
@@ -185,7 +189,7 @@ class Categorical(Family):
         gradient.put(top, (1.0 - y_top) - others / (1.0 + others))
         return total * np.log1p(others) - np.einsum("nk,nk->n", y, shifted), gradient
 
-    def _kl(self, h, other):
+    def kl_and_gradient(self, h, other):
         p = _softmax(h)
         gradient = _softmax(other) - p
         d = other - h

@@ -199,8 +199,7 @@ def penalty_value(estimator, X, penalty, epsilon, *, random_state=None):
     total = 0.0
     for block in row_blocks(len(X), network):
         probe = penalty.probe(network, family, theta, X[block], None, epsilon, rng)
-        h, near = probe.outputs(network, theta)
-        cost = penalty.value(network, family, theta, probe, h, near)
+        cost = penalty.value(network, family, theta, probe, probe.outputs(network, theta))
         total += 0.0 if cost is None else cost.sum()
     return float(total / len(X))
 

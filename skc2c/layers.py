@@ -55,7 +55,7 @@ class Layer(NamedTuple):
         out : ndarray of shape ((1 + m) * n_points, H)
         record : Record
         """
-        if len(rows) == n_points:
+        if rows.shape[0] == n_points:
             z, residual = self.evaluate(theta, rows)
             return z, Record(rows, residual, None)
         z = rows @ self.kernel(theta)

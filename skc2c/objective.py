@@ -9,11 +9,9 @@ of these weights. The terms mean the same for every batch size and for both solv
 from dataclasses import dataclass
 from functools import cached_property
 
-import autograd.numpy as anp
 import numpy as np
 from autograd.core import make_vjp
 from autograd.extend import defvjp, primitive
-from autograd.tracer import getval
 
 from skc2c.families import Family
 from skc2c.network import Network
@@ -133,7 +131,7 @@ class Objective:
             return self._cost(theta, rows.y, probe, weight, holds_clean)
 
         backward, value = make_vjp(cost, theta)
-        gradient = backward(np.ones_like(value))
+        gradient = backward(value.dtype.type(1.0))
         # The L2 term's derivative needs no trace, which would cost more than the term.
         decay = l2 / self.total_weight
         weights = slice(self.network.n_weights)
@@ -142,28 +140,39 @@ class Objective:
 
     def _cost(self, theta, y, probe, weight, holds_clean):
         """``weight . (nll + alpha R)``. Traced in theta."""
-        h, near = probe.outputs(self.network, theta)
-        nll = self.family.nll(y, h)
-        clean = getval(h) if holds_clean else h
-        roughness = self.penalty.value(self.network, self.family, theta, probe, h=clean, near=near)
+        outputs = probe.outputs(self.network, theta, holds_clean)
+        roughness = self.penalty.value(self.network, self.family, theta, probe, outputs)
+        alpha = self.alpha
         if roughness is None:
-            return _weigh(nll, 0.0, weight=weight, alpha=0.0)
-        if roughness.shape != nll.shape:
+            roughness, alpha = 0.0, 0.0
+        elif roughness.shape != weight.shape:
             raise ValueError(
                 f"{type(self.penalty).__name__}.value must return one cost a row, an array of "
-                f"shape {nll.shape}. Got shape {roughness.shape} instead."
+                f"shape {weight.shape}. Got shape {roughness.shape} instead."
             )
-        return _weigh(nll, roughness, weight=weight, alpha=self.alpha)
+        settings = {"family": self.family, "y": y, "weight": weight, "alpha": alpha}
+        return _total(outputs.h, roughness, **settings, tape=[])
 
 
 @primitive
-def _weigh(nll, roughness, *, weight, alpha):
-    """``weight . (nll + alpha roughness)``."""
+def _total(h, roughness, *, family, y, weight, alpha, tape):
+    """``weight . (nll(y, h) + alpha roughness)``, where rows of h past those of y cost nothing."""
+    nll, gradient = family.nll_and_gradient(y, h[: len(y)])
+    tape.append(gradient)
     return np.dot(weight, nll + alpha * roughness)
 
 
-defvjp(
-    _weigh,
-    lambda ans, nll, roughness, *, weight, alpha: lambda g: g * weight,
-    lambda ans, nll, roughness, *, weight, alpha: lambda g: (g * alpha) * weight,
-)
+def _total_vjp_h(ans, h, roughness, *, family, y, weight, alpha, tape):
+    def vjp(g):
+        result = np.zeros_like(h)
+        np.multiply(tape[0], (g * weight)[:, None], out=result[: len(y)])
+        return result
+
+    return vjp
+
+
+def _total_vjp_roughness(ans, h, roughness, *, family, y, weight, alpha, tape):
+    return lambda g: (g * alpha) * weight
+
+
+defvjp(_total, _total_vjp_h, _total_vjp_roughness)

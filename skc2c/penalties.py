@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 import autograd.numpy as anp
 import numpy as np
-from autograd.extend import defvjp, primitive
+from autograd.extend import defvjp, notrace_primitive, primitive
 from sklearn.base import BaseEstimator
 from sklearn.utils._param_validation import Interval, StrOptions
 
@@ -22,39 +22,87 @@ from skc2c.perturbations import adversarial, gaussian, steepest
 
 
 class Probe(NamedTuple):
-    """Where a penalty looks.
+    """Where a penalty looks; made by `at` or `around`.
 
     Attributes
     ----------
-    clean : ndarray of shape (n, D)
-        Rows at which the labelled loss is taken.
-    near : ndarray of shape (m * n, D) or None
-        m perturbed copies of these rows, one copy after the other. They go through the
-        network together with the clean rows.
+    rows : ndarray of shape ((1 + m) * n, D)
+        The clean rows, at which the labelled loss is taken, then m perturbed copies of
+        them, one copy after the other. They go through the network together.
+    n : int
+        How many rows are clean.
     direction : ndarray of shape (n, D) or None
         A perturbation dx whose first-order effect is penalised.
     epsilon : float or ndarray of shape (D,)
         Radius of the neighbourhood.
     """
 
-    clean: np.ndarray
-    near: np.ndarray | None = None
+    rows: np.ndarray
+    n: int
     direction: np.ndarray | None = None
     epsilon: float | np.ndarray = 0.0
 
-    def outputs(self, network, theta):
-        """Network output at the clean rows and at the perturbed ones, as one batch. Traceable.
+    @classmethod
+    def at(cls, X, epsilon, direction=None):
+        """Look at X (n, D) alone."""
+        return cls(X, len(X), direction, epsilon)
 
-        Returns
-        -------
-        h : ndarray of shape (n, K)
-        near : ndarray of shape (m * n, K) or None
-        """
-        if self.near is None:
-            return network.forward(theta, self.clean), None
-        n = len(self.clean)
-        out = network.forward(theta, np.concatenate([self.clean, self.near]))
-        return out[:n], out[n:]
+    @classmethod
+    def around(cls, X, dx, epsilon):
+        """Look at X (n, D) and at X + dx, where dx is (n, D) or, for m copies, (m, n, D)."""
+        copies = dx.reshape(-1, *X.shape)
+        rows = np.empty((1 + len(copies), *X.shape), X.dtype)
+        rows[0] = X
+        np.add(X, copies, out=rows[1:])
+        return cls(rows.reshape(-1, X.shape[1]), len(X), None, epsilon)
+
+    @property
+    def clean(self):
+        """The clean rows, (n, D)."""
+        return self.rows[: self.n]
+
+    @property
+    def near(self):
+        """The perturbed rows, (m * n, D); none of them where nothing is perturbed."""
+        return self.rows[self.n :]
+
+    def outputs(self, network, theta, holds_clean=False):
+        """Network output at the rows. Traceable in theta."""
+        return Outputs(network.forward(theta, self.rows), self.n, holds_clean)
+
+
+class Outputs(NamedTuple):
+    """Network output where a penalty looked, traced in theta.
+
+    Attributes
+    ----------
+    h : ndarray of shape ((1 + m) * n, K)
+        At the clean rows, then at the perturbed ones.
+    n : int
+        How many rows are clean.
+    holds_clean : bool
+        Whether a penalty is to take the output at the clean rows for a constant.
+    """
+
+    h: np.ndarray
+    n: int
+    holds_clean: bool
+
+    @property
+    def clean(self):
+        """Output at the clean rows, (n, K)."""
+        clean = self.h[: self.n]
+        return _constant(clean) if self.holds_clean else clean
+
+    @property
+    def near(self):
+        """Output at the perturbed rows, (m * n, K)."""
+        return self.h[self.n :]
+
+
+@notrace_primitive
+def _constant(array):
+    return array
 
 
 class Penalty(BaseEstimator):
@@ -78,10 +126,10 @@ class Penalty(BaseEstimator):
     >>> from skc2c.perturbations import gaussian
     >>> class Absolute(Penalty):
     ...     def probe(self, network, family, theta, X, y, epsilon, rng):
-    ...         return Probe(clean=X, near=X + gaussian(rng, X.shape, epsilon, X.dtype))
+    ...         return Probe.around(X, gaussian(rng, X.shape, epsilon, X.dtype), epsilon)
     ...
-    ...     def value(self, network, family, theta, probe, h, near):
-    ...         return anp.sum(anp.abs(h - near), axis=1)
+    ...     def value(self, network, family, theta, probe, outputs):
+    ...         return anp.sum(anp.abs(outputs.clean - outputs.near), axis=1)
     >>> X = np.linspace(-1, 1, 400)[:, None]
     >>> reg = C2CRegressor(penalty=Absolute(), epsilon=0.05, solver="lbfgs", random_state=0)
     >>> reg.fit(X, np.sin(3 * X[:, 0])).score(X, np.sin(3 * X[:, 0])) > 0.9
@@ -114,7 +162,7 @@ class Penalty(BaseEstimator):
         -------
         probe : Probe
         """
-        return Probe(clean=X, epsilon=epsilon)
+        return Probe.at(X, epsilon)
 
     def metric(self, family):
         """The local form of the distance: what makes a perturbation adversarial.
@@ -132,7 +180,7 @@ class Penalty(BaseEstimator):
         """
         return None
 
-    def value(self, network, family, theta, probe, h, near):
+    def value(self, network, family, theta, probe, outputs):
         """What does it cost? Traced in theta; the probe is a constant.
 
         Parameters
@@ -141,10 +189,8 @@ class Penalty(BaseEstimator):
         family : Family
         theta : ndarray of shape (network.size,)
         probe : Probe
-        h : ndarray of shape (n, K)
-            Output at the clean rows.
-        near : ndarray of shape (m * n, K) or None
-            Output at the perturbed rows.
+        outputs : Outputs
+            Of the network, at the rows of the probe.
 
         Returns
         -------
@@ -162,26 +208,23 @@ _COUNT = [Interval(Integral, 1, None, closed="left")]
 class _Nearby(Penalty):
     """A penalty on the distance between the outputs at clean and perturbed rows.
 
-    A subclass gives ``_distance(family, h, near)``, (n,), and its local form `metric`.
+    A subclass gives ``_distance(family)``, a function as under "distances" below, and its
+    local form `metric`.
     """
 
     def probe(self, network, family, theta, X, y, epsilon, rng):
-        copies = (int(self.n_perturbations), *X.shape)
+        copies = int(self.n_perturbations)
         if self.perturbation == "random":
-            dx = gaussian(rng, copies, epsilon, X.dtype)
-        else:
-            linearization = network.linearize(theta, X)
-            arguments = linearization, self.metric(family), epsilon, self.n_power_iterations
-            dx = np.stack([adversarial(rng, *arguments) for _ in range(copies[0])])
-        dx += X
-        return Probe(clean=X, near=dx.reshape(-1, X.shape[1]), epsilon=epsilon)
+            return Probe.around(X, gaussian(rng, (copies, *X.shape), epsilon, X.dtype), epsilon)
+        linearization = network.linearize(theta, X)
+        arguments = linearization, self.metric(family), epsilon, self.n_power_iterations
+        dx = np.stack([adversarial(rng, *arguments) for _ in range(copies)])
+        return Probe.around(X, dx, epsilon)
 
-    def value(self, network, family, theta, probe, h, near):
-        n, copies = len(probe.clean), len(probe.near) // len(probe.clean)
-        if copies == 1:
-            return self._distance(family, h, near)
-        parts = [near[start : start + n] for start in range(0, copies * n, n)]
-        return sum(self._distance(family, h, part) for part in parts) / copies
+    def value(self, network, family, theta, probe, outputs):
+        h, n, holds_clean = outputs
+        distance = self._distance(family)
+        return _mean_distance(h, n=n, distance=distance, holds_clean=holds_clean, tape=[])
 
 
 class C2C(_Nearby):
@@ -235,10 +278,8 @@ class C2C(_Nearby):
     def metric(self, family):
         return _METRICS[self.space](family)
 
-    def _distance(self, family, h, near):
-        if self.space == "response":
-            h, near = family.mean(h), family.mean(near)
-        return squared_distance(h, near)
+    def _distance(self, family):
+        return _between_responses(family) if self.space == "response" else _between_outputs
 
 
 class VAT(_Nearby):
@@ -286,8 +327,8 @@ class VAT(_Nearby):
     def metric(self, family):
         return family.fisher
 
-    def _distance(self, family, h, near):
-        return family.kl(h, near)
+    def _distance(self, family):
+        return _divergence(family)
 
 
 class Jacobian(Penalty):
@@ -331,18 +372,18 @@ class Jacobian(Penalty):
 
     def probe(self, network, family, theta, X, y, epsilon, rng):
         if self.perturbation == "random":
-            return Probe(clean=X, epsilon=epsilon)
+            return Probe.at(X, epsilon)
         linearization = network.linearize(theta, X)
         metric = self.metric(family)
         dx = adversarial(rng, linearization, metric, epsilon, self.n_power_iterations)
-        return Probe(clean=X, direction=dx, epsilon=epsilon)
+        return Probe.at(X, epsilon, direction=dx)
 
     def metric(self, family):
         return _METRICS[self.space](family)
 
-    def value(self, network, family, theta, probe, h, near):
+    def value(self, network, family, theta, probe, outputs):
         if probe.direction is None:
-            seeds = family.mean_jacobian(h) if self.space == "response" else None
+            seeds = family.mean_jacobian(outputs.clean) if self.space == "response" else None
             return network.squared_jacobian(theta, probe.clean, probe.epsilon, seeds)
         h, dh = network.tangent(theta, probe.clean, probe.direction)
         if self.space == "response":
@@ -380,31 +421,87 @@ class Noise(Penalty):
 
     def probe(self, network, family, theta, X, y, epsilon, rng):
         if y is None:
-            return Probe(clean=X, epsilon=epsilon)
+            return Probe.at(X, epsilon)
         if self.perturbation == "random":
             dx = gaussian(rng, X.shape, epsilon, X.dtype)
         else:
             linearization = network.linearize(theta, X)
-            gradient = linearization.vjp(family.nll_gradient(y, linearization.h))
+            gradient = linearization.vjp(family.nll_and_gradient(y, linearization.h)[1])
             dx = steepest(gradient, epsilon)
-        return Probe(clean=X + dx, epsilon=epsilon)
+        return Probe.at(X + dx, epsilon)
 
 
-# --------------------------------------------------------------------- shared formulas
+# ---------------------------------------------------------------------------- distances
+#
+# A distance is a plain function of (n, K) outputs, ``(h, near) -> value, back``, where value is
+# (n,) and ``back(g)``, g (n, 1), gives its gradient with respect to near, and a function for
+# the one with respect to h, which is not always asked for.
+
+
+def _between_outputs(h, near):
+    """``||h - near||^2``."""
+    difference = near - h
+
+    def back(g):
+        g_near = difference * (2.0 * g)
+        return g_near, lambda: -g_near
+
+    return np.einsum("nk,nk->n", difference, difference), back
+
+
+def _between_responses(family):
+    """``||mu(h) - mu(near)||^2``."""
+
+    def distance(h, near):
+        value, back_means = _between_outputs(family.mean(h), family.mean(near))
+
+        def back(g):
+            g_mean, _ = back_means(g)
+            return family.fisher(near, g_mean), lambda: family.fisher(h, -g_mean)
+
+        return value, back
+
+    return distance
+
+
+def _divergence(family):
+    """``KL(p(.|h) || p(.|near))``."""
+
+    def distance(h, near):
+        value, gradient = family.kl_and_gradient(h, near)
+        return value, lambda g: (g * gradient, lambda: family.fisher(h, g * (h - near)))
+
+    return distance
 
 
 @primitive
-def squared_distance(a, b):
-    """``||a - b||^2`` of every row: (n, K), (n, K) -> (n,). Traceable."""
-    difference = a - b
-    return np.einsum("nk,nk->n", difference, difference)
+def _mean_distance(h, *, n, distance, holds_clean, tape):
+    """Mean over the copies of the distance between the first n rows of h and each copy."""
+    clean = h[:n]
+    values, backs = zip(*(distance(clean, copy) for copy in _copies(h, n)), strict=True)
+    tape.extend(backs)
+    return values[0] if len(values) == 1 else np.mean(values, axis=0, dtype=h.dtype)
 
 
-defvjp(
-    squared_distance,
-    lambda ans, a, b: lambda g: (2.0 * g)[:, None] * (a - b),
-    lambda ans, a, b: lambda g: (2.0 * g)[:, None] * (b - a),
-)
+def _copies(h, n):
+    return (h[start : start + n] for start in range(n, len(h), n))
+
+
+def _mean_distance_vjp(ans, h, *, n, distance, holds_clean, tape):
+    def vjp(g):
+        g = (g / len(tape))[:, None]
+        result = np.empty_like(h)
+        result[:n] = 0.0
+        for copy, back in zip(_copies(result, n), tape, strict=True):
+            copy[...], with_respect_to_clean = back(g)
+            if not holds_clean:
+                result[:n] += with_respect_to_clean()
+        return result
+
+    return vjp
+
+
+defvjp(_mean_distance, _mean_distance_vjp)
 
 # The local form of a squared distance, as a function of the family: (h, dh) -> M dh.
 _METRICS = {

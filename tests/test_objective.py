@@ -20,7 +20,7 @@ from test_penalties import VARIANTS
 from skc2c import C2C, VAT, Penalty
 from skc2c import objective as objective_module
 from skc2c.objective import Objective
-from skc2c.penalties import PENALTIES
+from skc2c.penalties import PENALTIES, Outputs, Probe
 from skc2c.rows import Rows
 
 every_family = pytest.mark.parametrize("family", FAMILIES.values(), ids=FAMILIES)
@@ -83,11 +83,12 @@ def test_gradient_of_a_step_equals_plain_autograd(rng, penalty):
     probe = penalty.probe(network, family, theta, rows.X, rows.y, 0.4, np.random.default_rng(5))
 
     def output(theta, X):
-        return None if X is None else forward(network.layer_units, "tanh", theta, X)
+        return forward(network.layer_units, "tanh", theta, X)
 
     def plain(theta, theta_of_clean_branch):
         clean = output(theta_of_clean_branch, probe.clean)
-        cost = penalty.value(network, family, theta, probe, clean, output(theta, probe.near))
+        h = autograd.numpy.concatenate([clean, output(theta, probe.near)])
+        cost = penalty.value(network, family, theta, probe, Outputs(h, probe.n, False))
         nll = family.nll(rows.y, output(theta, probe.clean))
         weight = rows.weight / rows.weight.sum()
         square = (theta[: network.n_weights] ** 2).sum()
@@ -141,13 +142,9 @@ def test_blocks_change_nothing_but_rounding(rng, penalty, monkeypatch):
 
         def look_up(self, network, family, theta, X, y, epsilon, rng):
             picked = np.array([position[row.tobytes()] for row in X])
-            near = None if whole.near is None else whole.near.reshape(-1, 300, 4)[:, picked]
+            stack = whole.rows.reshape(-1, 300, 4)[:, picked]
             direction = None if whole.direction is None else whole.direction[picked]
-            return whole._replace(
-                clean=whole.clean[picked],
-                near=None if near is None else near.reshape(-1, 4),
-                direction=direction,
-            )
+            return Probe(stack.reshape(-1, 4), len(picked), direction, whole.epsilon)
 
     fixed = replace(objective, penalty=Fixed())
     one = fixed.on_all_rows(theta, 0)
@@ -243,8 +240,8 @@ def test_float32_stays_float32(rng, penalty):
 
 def test_a_penalty_that_is_not_one_cost_a_row_is_refused(rng):
     class Total(Penalty):
-        def value(self, network, family, theta, probe, h, near):
-            return (h**2).sum()
+        def value(self, network, family, theta, probe, outputs):
+            return (outputs.clean**2).sum()
 
     objective, theta = make(rng, Total())
     with pytest.raises(ValueError, match=r"Total.value must return one cost a row.*\(9,\).*\(\)"):

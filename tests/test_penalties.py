@@ -37,9 +37,7 @@ every_variant = pytest.mark.parametrize("penalty", VARIANTS, ids=str)
 
 def evaluate(penalty, network, family, theta, probe):
     """R(x) of every row."""
-    h = network.forward(theta, probe.clean)
-    near = None if probe.near is None else network.forward(theta, probe.near)
-    return penalty.value(network, family, theta, probe, h, near)
+    return penalty.value(network, family, theta, probe, probe.outputs(network, theta))
 
 
 def roughness(penalty, network, family, theta, X, epsilon, rng):
@@ -79,7 +77,7 @@ def test_c2c_ratio_approaches_one_as_epsilon_falls(rng):
     exact = (np.einsum("nkd,nd->nk", network.jacobian(theta, X), u[0]) ** 2).sum(axis=1)
     gaps = []
     for epsilon in (1e-1, 1e-2, 1e-3):
-        probe = Probe(X, near=X + epsilon * u[0], epsilon=epsilon)
+        probe = Probe.around(X, epsilon * u[0], epsilon)
         value = evaluate(C2C(), network, gaussian, theta, probe)
         gaps.append(abs(value / (epsilon**2 * exact) - 1).max())
     assert gaps[1] < gaps[0] / 5
@@ -119,9 +117,9 @@ def test_response_space_measures_the_mean_response(rng, family):
 
 def test_several_perturbations_are_averaged(rng):
     network, theta, X = draw_network(rng)
-    near = X + rng.normal(size=(3, *X.shape))
-    probe = Probe(X, near=near.reshape(-1, 4))
-    single = [evaluate(C2C(), network, gaussian, theta, Probe(X, near=rows)) for rows in near]
+    dx = rng.normal(size=(3, *X.shape))
+    probe = Probe.around(X, dx, 1.0)
+    single = [evaluate(C2C(), network, gaussian, theta, Probe.around(X, v, 1.0)) for v in dx]
     assert_allclose(evaluate(C2C(), network, gaussian, theta, probe), np.mean(single, axis=0))
 
 
@@ -172,7 +170,7 @@ def test_adversarial_is_worse_than_random_of_the_same_length(rng):
     network, theta, X = draw_network(rng, (6, 5), n=200)
     u = rng.normal(size=X.shape)
     u /= np.linalg.norm(u, axis=1, keepdims=True)
-    usual = evaluate(C2C(), network, gaussian, theta, Probe(X, near=X + 0.1 * u))
+    usual = evaluate(C2C(), network, gaussian, theta, Probe.around(X, 0.1 * u, 0.1))
     worst = roughness(
         C2C("adversarial", n_power_iterations=5), network, gaussian, theta, X, 0.1, rng
     )
@@ -201,7 +199,7 @@ def test_both_classes_are_perturbed_alike_where_the_network_is_certain(rng, pena
     X = np.array([[1.0, 0.3], [-1.0, 0.3]], dtype=np.float32)
     y = np.array([[1.0], [0.0]], dtype=np.float32)
     probe = penalty.probe(network, FAMILIES["bernoulli"], theta, X, y, 0.5, rng)
-    dx = (probe.clean if probe.near is None else probe.near) - X
+    dx = probe.rows[-2:] - X
     assert_allclose(abs(dx), [[0.5, 0.0], [0.5, 0.0]], atol=1e-6)
 
 
@@ -235,7 +233,7 @@ def test_float32_stays_float32(rng, penalty, family):
     y = draw_targets(rng, family, 9, 3).astype(np.float32)
     for epsilon in (0.3, np.array([0.1, 0.0, 1.0, 2.0])):
         probe = penalty.probe(network, family, theta, X, y, epsilon, rng)
-        for rows in (probe.clean, probe.near, probe.direction):
+        for rows in (probe.rows, probe.direction):
             assert rows is None or rows.dtype == np.float32
         value = evaluate(penalty, network, family, theta, probe)
         assert value is None or value.dtype == np.float32
@@ -258,11 +256,8 @@ def test_frozen_feature_is_left_alone(rng, penalty):
     epsilon = np.array([0.5, 0.0, 0.5, 0.5])
     probe = penalty.probe(network, gaussian, theta, X, y, epsilon, rng)
     assert_array_equal(probe.clean[:, 1], X[:, 1])
-    if probe.near is not None:
-        assert_array_equal(
-            probe.near.reshape(-1, 9, 4)[:, :, 1],
-            np.broadcast_to(X[:, 1], (len(probe.near) // 9, 9)),
-        )
+    copies = probe.near.reshape(-1, 9, 4)[:, :, 1]
+    assert_array_equal(copies, np.broadcast_to(X[:, 1], copies.shape))
     if probe.direction is not None:
         assert_array_equal(probe.direction[:, 1], 0.0)
 
