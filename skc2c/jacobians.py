@@ -208,7 +208,9 @@ def _units_past_last(theta, layers, units):
 def _add_through_slopes(theta, layers, units, slope_gradients, gradient):
     """Add what reaches theta through the slopes, whose derivative is the curvature."""
     g = 0.0
-    for layer, unit, g_slope in zip(layers[-2::-1], units[::-1], slope_gradients[::-1], strict=True):
+    for layer, unit, g_slope in zip(
+        layers[-2::-1], units[::-1], slope_gradients[::-1], strict=True
+    ):
         dz = g_slope * layer.activation.curvature(unit.residual) + g * unit.slope
         layer.kernel(gradient)[...] += unit.rows.T @ dz
         gradient[layer.bias] += dz.sum(axis=0)

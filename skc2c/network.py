@@ -20,7 +20,7 @@ import numpy as np
 
 from skc2c.activations import ACTIVATIONS
 from skc2c.jacobians import jacobian, squared_jacobian
-from skc2c.layers import Layer
+from skc2c.layers import Layer, pull_back
 from skc2c.propagation import propagate
 
 
@@ -219,7 +219,7 @@ class Linearization(NamedTuple):
     def vjp(self, U):
         """``J' U``: (n, K) -> (n, D)."""
         for kernel, slope in zip(self.kernels[::-1], self.slopes[::-1], strict=True):
-            U = (U if slope is None else U * slope) @ kernel.T
+            U = pull_back(U if slope is None else U * slope, kernel)
         return U
 
 

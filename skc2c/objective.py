@@ -17,10 +17,11 @@ from skc2c.families import Family
 from skc2c.network import Network
 from skc2c.penalties import Penalty
 from skc2c.rows import Rows
+from skc2c.threads import in_pieces, map_in_order
 
 # About this many numbers of the widest layer are in flight at once when all rows are
 # evaluated: small enough for a core's cache, large enough for the matrix products.
-BLOCK_NUMBERS = 2**17
+BLOCK_NUMBERS = 2**16
 
 
 def row_blocks(n, network):
@@ -80,9 +81,10 @@ class Objective:
     def on_all_rows(self, theta, seed, held=None):
         """The objective and its gradient, with perturbations fixed by `seed`.
 
-        The rows run through in blocks, so that memory does not grow with their number.
-        Each block draws from its own stream: the same perturbations at every theta
-        (common random numbers), in whatever order the blocks run.
+        The rows run through in blocks, on threads, so that memory does not grow with their
+        number. Each block draws from its own stream: the same perturbations at every theta
+        (common random numbers), in whatever order the blocks run. Blocks and the order of
+        their sum do not depend on the number of threads, so neither does the result.
 
         Parameters
         ----------
@@ -97,17 +99,20 @@ class Objective:
         value : float
         gradient : ndarray of shape (network.size,)
         """
-        value, gradient = 0.0, np.zeros_like(theta)
-        for block in row_blocks(len(self.rows), self.network):
-            rows = self.rows.take(block)
-            share = len(rows) / len(self.rows)
-            rng = np.random.default_rng([seed, block.start])
-            probe = self._probe(theta if held is None else held, rows, rng)
-            weight = self._share_of_weight[block]
-            v, g = self._differentiate(theta, rows, probe, weight, share * self.l2, False)
-            value += v
-            gradient += g
-        return value, gradient
+        held = theta if held is None else held
+
+        def on_blocks(blocks):
+            return _sum(self._on_block(theta, block, seed, held) for block in blocks)
+
+        blocks = row_blocks(len(self.rows), self.network)
+        return _sum(map_in_order(on_blocks, in_pieces(blocks)))
+
+    def _on_block(self, theta, block, seed, held):
+        """What a block of rows adds to the objective and to its gradient."""
+        rows = self.rows.take(block)
+        probe = self._probe(held, rows, np.random.default_rng([seed, block.start]))
+        l2 = self.l2 * len(rows) / len(self.rows)
+        return self._differentiate(theta, rows, probe, self._share_of_weight[block], l2, False)
 
     @cached_property
     def total_weight(self):
@@ -152,6 +157,16 @@ class Objective:
             )
         settings = {"family": self.family, "y": y, "weight": weight, "alpha": alpha}
         return _total(outputs.h, roughness, **settings, tape=[])
+
+
+def _sum(parts):
+    """Sum of values and gradients, in order."""
+    parts = iter(parts)
+    value, gradient = next(parts)
+    for v, g in parts:
+        value += v
+        gradient += g
+    return value, gradient
 
 
 @primitive

@@ -7,6 +7,8 @@ and the gradient is written into one flat vector without a copy.
 import numpy as np
 from autograd.extend import defvjp_argnums, primitive
 
+from skc2c.layers import pull_back
+
 
 @primitive
 def propagate(theta, rows, *, layers, n_points, tape):
@@ -42,7 +44,7 @@ def _propagate_vjp(argnums, _, args, kwargs):
             g = layer.retreat(g, record, n_points)
             layer.write_gradient(gradient, record.rows, g, n_points)
             if layer is not layers[0] or 1 in argnums:
-                g = g @ layer.kernel(theta).T
+                g = pull_back(g, layer.kernel(theta))
         return tuple((gradient, g)[argnum] for argnum in argnums)
 
     return vjp

@@ -17,18 +17,22 @@ class Rows:
         Encoded targets.
     weight : ndarray of shape (n,)
         Sample weights, all positive.
+    places : ndarray of int of shape (n,), optional
+        Which row of X each row is; by default they are all rows of X in order.
     """
 
     X: np.ndarray
     y: np.ndarray
     weight: np.ndarray
+    places: np.ndarray | None = None
 
     def __len__(self):
-        return self.X.shape[0]
+        return len(self.y)
 
     def take(self, rows):
-        """Some of the rows: views for a slice, copies for an array of indices."""
-        return Rows(self.X[rows], self.y[rows], self.weight[rows])
+        """Some of the rows: views for a slice (unless there are places), copies otherwise."""
+        places = rows if self.places is None else self.places[rows]
+        return Rows(_take(self.X, places), self.y[rows], self.weight[rows])
 
     def dense(self):
         """The same rows with X as an array."""
@@ -40,14 +44,15 @@ class Rows:
         What a deterministic solver computes from these rows depends neither on the order
         of the rows given, nor on whether a row is repeated or weighted: not even in the
         last bit, which L-BFGS would amplify. The order is that of a hash of X (and of y
-        where X is equal), so it does not depend on the unit of y either.
+        where X is equal), so it does not depend on the unit of y either. X itself is not
+        copied.
         """
         keys = _hash(self.y), _hash(self.X)
         order = np.lexsort(keys)
         starts = np.flatnonzero(np.append(True, self._differ(order[1:], order[:-1], keys)))
         first = order[starts]
         weight = np.add.reduceat(self.weight[order], starts)
-        return Rows(self.X[first], self.y[first], weight)
+        return Rows(self.X, self.y[first], weight, first)
 
     def _differ(self, a, b, keys):
         """Whether rows a[i] and b[i] differ; the values decide only where the keys agree."""
@@ -57,6 +62,12 @@ class Rows:
             unequal = values[a[twins]] != values[b[twins]]
             differ[twins] |= np.asarray(unequal.sum(axis=1)).ravel() > 0
         return differ
+
+
+def _take(X, rows):
+    if isinstance(rows, slice) or sparse.issparse(X):
+        return X[rows]
+    return X.take(rows, axis=0)  # faster than X[rows]
 
 
 # Odd 64-bit constants with well-mixed bits (2^64 divided by the golden ratio; Vigna's

@@ -12,10 +12,12 @@ PACKAGE = Path(skc2c.__file__).parent
 FLOORS = {
     "activations": 1,
     "families": 1,
+    "memory": 1,
     "perturbations": 1,
     "random_streams": 1,
     "rows": 1,
     "solvers": 1,
+    "threads": 1,
     "layers": 2,
     "jacobians": 3,
     "propagation": 3,
@@ -26,7 +28,8 @@ FLOORS = {
     "inspection": 7,
     "__init__": 8,
 }
-RUN_TIME_PACKAGES = {"autograd", "numpy", "scipy", "sklearn"}
+# scikit-learn itself needs threadpoolctl.
+RUN_TIME_PACKAGES = {"autograd", "numpy", "scipy", "sklearn", "threadpoolctl"}
 FILES = sorted(PACKAGE.rglob("*.py"))
 
 

@@ -168,7 +168,9 @@ def test_certain_rows_keep_the_direction_of_their_gradients_in_float32(rng, name
         nll_gradient = [[float(m - t) for m, t in zip(p, [0, 1, 0], strict=True)] for p in mean]
         fisher = [exact_fisher(name, p, row) for p, row in zip(mean, v, strict=True)]
         jacobian = [[exact_fisher(name, p, unit) for unit in np.eye(3)] for p in mean]
-    np.testing.assert_allclose(family.nll_and_gradient(y, h)[1], nll_gradient, rtol=1e-4, atol=1e-37)
+    np.testing.assert_allclose(
+        family.nll_and_gradient(y, h)[1], nll_gradient, rtol=1e-4, atol=1e-37
+    )
     assert_close_rows(family.fisher(h, v), fisher)
     np.testing.assert_allclose(family.mean_jacobian(h), jacobian, rtol=1e-4, atol=1e-37)
 

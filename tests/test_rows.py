@@ -23,7 +23,7 @@ def draw(rng, n=40, D=3):
 def test_canonical_rows_are_the_distinct_ones_with_summed_weights(rng, container):
     X, y = draw(rng)
     weight = rng.integers(1, 4, size=40).astype(float)
-    rows = Rows(container(X), y, weight).canonical()
+    rows = Rows(container(X), y, weight).canonical().take(slice(None))
     table, inverse = np.unique(np.hstack([X, y]), axis=0, return_inverse=True)
     sums = np.bincount(inverse.ravel(), weights=weight)
     found = np.hstack([dense(rows.X), rows.y])
@@ -38,9 +38,10 @@ def test_canonical_rows_do_not_depend_on_order_or_repetition(rng, container):
     X, y = rng.normal(size=(30, 4)), rng.normal(size=(30, 2))
     X[X < -0.5] = 0.0
     weight = rng.integers(1, 5, size=30)
-    weighted = Rows(container(X), y, weight * 1.0).canonical()
+    weighted = Rows(container(X), y, weight * 1.0).canonical().take(slice(None))
     repeated = rng.permutation(np.repeat(np.arange(30), weight))
     repeated = Rows(np.asarray(X[repeated]), y[repeated], np.ones(len(repeated))).canonical()
+    repeated = repeated.take(slice(None))
     assert_array_equal(dense(weighted.X), dense(repeated.X))
     assert_array_equal(weighted.y, repeated.y)
     assert_array_equal(weighted.weight, repeated.weight)
@@ -50,7 +51,7 @@ def test_rows_with_equal_keys_are_merged_only_if_equal(rng, monkeypatch):
     monkeypatch.setattr("skc2c.rows._hash", lambda values: np.zeros(len(values), np.uint64))
     X = np.array([[1.0], [1.0], [2.0], [2.0]])
     rows = Rows(X, np.zeros((4, 1)), np.ones(4)).canonical()
-    assert_array_equal(rows.X.ravel(), [1, 2])
+    assert_array_equal(rows.take(slice(None)).X.ravel(), [1, 2])
     assert_array_equal(rows.weight, [2, 2])
 
 

@@ -2,6 +2,7 @@
 
 import copy
 import warnings
+from dataclasses import replace
 from numbers import Integral, Real
 from typing import NamedTuple
 
@@ -15,6 +16,7 @@ from sklearn.utils.validation import _check_sample_weight, check_is_fitted, vali
 
 from skc2c.activations import ACTIVATIONS
 from skc2c.families import FAMILIES
+from skc2c.memory import keep_freed_memory
 from skc2c.network import Network
 from skc2c.objective import Objective, row_blocks
 from skc2c.penalties import PENALTIES, Penalty, make_penalty
@@ -22,6 +24,7 @@ from skc2c.perturbations import check_epsilon
 from skc2c.random_streams import streams
 from skc2c.rows import Rows
 from skc2c.solvers import DivergenceError, Monitor, adam, batches, lbfgs
+from skc2c.threads import in_pieces, map_in_order
 
 _NON_NEGATIVE = Interval(Real, 0, None, closed="left")
 _POSITIVE = Interval(Real, 0, None, closed="neither")
@@ -78,6 +81,7 @@ class Perceptron(BaseEstimator):
         return self
 
     def _fit(self, X, y, sample_weight):
+        keep_freed_memory()
         penalty = self._validate_parameters()
         continues = self.warm_start and hasattr(self, "coefs_")
         previous = (self._network(), self.out_activation_) if continues else None
@@ -333,15 +337,15 @@ def _require_same(previous, asked):
 def _used_rows(X, y, weight):
     """The rows of positive weight; no weights stand for ones."""
     rows = Rows(X, y, np.ones(len(y)) if weight is None else weight)
-    used = rows.weight > 0
-    return rows if used.all() else rows.take(used)
+    used = np.flatnonzero(rows.weight)
+    return rows if len(used) == len(rows) else rows.take(used)
 
 
 def _standardize(rows, center, scale, dtype):
     """Rows in the training dtype, with y centred and scaled."""
     with np.errstate(over="ignore"):  # an infinite entry makes the loss so
         X = rows.X.astype(dtype, copy=False)
-    return Rows(X, ((rows.y - center) / divisor(scale)).astype(dtype), rows.weight)
+    return replace(rows, X=X, y=((rows.y - center) / divisor(scale)).astype(dtype))
 
 
 def divisor(scale):
@@ -350,6 +354,14 @@ def divisor(scale):
 
 
 def _outputs(network, theta, X):
-    """``h`` at every row, block by block."""
-    blocks = row_blocks(X.shape[0], network)
-    return np.concatenate([network.forward(theta, X[block]) for block in blocks])
+    """``h`` at every row, block by block, on threads."""
+    keep_freed_memory()
+    h = np.empty((X.shape[0], network.layer_units[-1]), np.result_type(theta, X))
+
+    def fill(blocks):
+        for block in blocks:
+            h[block] = network.forward(theta, X[block])
+
+    for _ in map_in_order(fill, in_pieces(row_blocks(X.shape[0], network))):
+        pass
+    return h

@@ -1,0 +1,97 @@
+"""Independent pieces of work on as many threads as BLAS may use.
+
+That number is the one limit that users, joblib and ``threadpoolctl`` already set: a worker of
+``GridSearchCV(n_jobs=...)`` finds its share of the cores there. While pieces run on threads
+BLAS itself is held to one, also for whoever asks in the meantime: two fits at the same time
+do not take twice the threads.
+"""
+
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from functools import cache
+from threading import Lock
+
+import numpy as np
+from threadpoolctl import ThreadpoolController  # comes with scikit-learn
+
+
+_N_PIECES = 32
+
+
+def n_threads():
+    """How many threads BLAS may use at present; one if nothing is known of it."""
+    return max((library.num_threads for library in _blas().lib_controllers), default=1)
+
+
+def in_pieces(blocks):
+    """Cut a list into consecutive parts: enough to keep threads evenly at work, not many more.
+
+    They do not depend on the number of threads: a sum over parts of sums over blocks does not
+    either. Handing out every block would take longer than evaluating a small one.
+    """
+    size = -(-len(blocks) // _N_PIECES)
+    return [blocks[start : start + size] for start in range(0, len(blocks), size)]
+
+
+def map_in_order(function, pieces):
+    """Evaluate a function of each piece, on threads.
+
+    Parameters
+    ----------
+    function : callable
+    pieces : sequence
+
+    Yields
+    ------
+    result
+        In the order of the pieces, whatever the number of threads.
+    """
+    workers = min(n_threads(), len(pieces))
+    with _one_thread_for_blas():
+        if workers <= 1:
+            yield from map(function, pieces)
+            return
+        with ThreadPoolExecutor(workers) as pool:
+            yield from pool.map(_with_same_errstate(function), pieces)
+
+
+def _with_same_errstate(function):
+    """What numpy warns of is a setting of each thread: hand on the caller's."""
+    settings = np.geterr()
+
+    def wrapped(piece):
+        with np.errstate(**settings):
+            return function(piece)
+
+    return wrapped
+
+
+@cache
+def _blas():
+    return ThreadpoolController().select(user_api="blas")
+
+
+class _Hold:
+    """The one limit on BLAS of this process, put on by the first user and taken off by the last.
+
+    With a limit for each, two users that overlap would restore each other's.
+    """
+
+    lock = Lock()
+    users = 0
+    limiter = None
+
+
+@contextmanager
+def _one_thread_for_blas():
+    with _Hold.lock:
+        if _Hold.users == 0:
+            _Hold.limiter = _blas().limit(limits=1)
+        _Hold.users += 1
+    try:
+        yield
+    finally:
+        with _Hold.lock:
+            _Hold.users -= 1
+            if _Hold.users == 0:
+                _Hold.limiter.restore_original_limits()
