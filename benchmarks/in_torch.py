@@ -5,6 +5,8 @@ power iteration for VAT, the exact Jacobian by one backward pass an output, kept
 differentiation, and fused Adam.
 """
 
+from itertools import pairwise
+
 import torch
 from torch import nn
 from torch.nn import functional
@@ -29,11 +31,10 @@ def train(X, y, hidden, n_outputs, penalty, batch_size, epochs):
 
 
 def _mlp(n_inputs, hidden, n_outputs):
-    units = [n_inputs, *hidden]
     layers = []
-    for fan_in, fan_out in zip(units[:-1], units[1:], strict=True):
+    for fan_in, fan_out in pairwise([n_inputs, *hidden]):
         layers += [nn.Linear(fan_in, fan_out), nn.ReLU()]
-    return nn.Sequential(*layers, nn.Linear(units[-1], n_outputs))
+    return nn.Sequential(*layers, nn.Linear([n_inputs, *hidden][-1], n_outputs))
 
 
 def _half_squared_error(h, y):

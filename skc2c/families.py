@@ -53,11 +53,10 @@ defvjp(
 class Family:
     """An exponential family in its natural parameter h.
 
-    A subclass gives in plain numpy, stable for ``|h|`` up to 1e4 in float32 and float64
-    and keeping the dtype: ``_mean(h)``; ``nll_and_gradient(y, h)``, the cost and its derivative with respect
-    to h; ``kl_and_gradient(h, other)``, the divergence and its derivative with respect to `other`; and
-    ``fisher(h, v)``. Derivatives are precise also where the mean is all but certain.
-    ``mean_jacobian(h)`` is traceable code.
+    A subclass gives ``_mean(h)``, ``nll_and_gradient(y, h)``, ``kl_and_gradient(h, other)`` and
+    ``fisher(h, v)`` in plain numpy, stable for ``|h|`` up to 1e4 in float32 and float64 and
+    keeping the dtype, with derivatives that are precise also where the mean is all but
+    certain; and ``mean_jacobian(h)`` as traceable code.
 
     Attributes
     ----------

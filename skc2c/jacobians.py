@@ -44,8 +44,8 @@ def squared_jacobian(theta, seeds, X, *, layers, scale, tape):
     cheapest of three ways: through Gram matrices alone, through the Jacobian, or through the
     Gram matrix of the first kernel, so that nothing of size n S D arises where D is large.
     """
-    D, H = layers[0].shape
-    if seeds is None and len(layers) == 2 and H <= D * layers[1].shape[1]:
+    (D, H), K = layers[0].shape, layers[-1].shape[1]
+    if seeds is None and len(layers) == 2 and K * D >= H:
         norm, back = _slope_form(theta, X, layers, scale)
         tape.append(back)
         return norm
@@ -185,24 +185,24 @@ def _units_past_last(theta, layers, units):
     Row k is ``sum_i s_i V_ik W'_i a'``: one matrix product of the slopes s with a tensor
     that does not grow with n.
     """
-    (below, above), slope = units[-2:], units[-1].slope
+    below, slope = units[-2].slope[:, None, :], units[-1].slope
     lower, upper = (layer.kernel(theta) for layer in layers[-2:])
-    tensor = np.einsum("ik,ji->ikj", upper, lower)
+    tensor = upper[:, :, None] * lower.T[:, None, :]
     matrix = tensor.reshape(len(tensor), -1)
     pulled = (slope @ matrix).reshape(len(slope), *tensor.shape[1:])
 
     def back(g, gradient, slope_gradients):
         if slope_gradients:
             slope_gradients[-2] = np.einsum("nkh,nkh->nh", g, pulled)
-        g *= below.slope[:, None, :]
+        g *= below
         g = g.reshape(len(slope), -1)
         if slope_gradients:
             slope_gradients[-1] = g @ matrix.T
         moment = (slope.T @ g).reshape(tensor.shape)
-        layers[-1].kernel(gradient)[...] += np.einsum("ikj,ji->ik", moment, lower)
-        layers[-2].kernel(gradient)[...] += np.einsum("ikj,ik->ji", moment, upper)
+        layers[-1].kernel(gradient)[...] += (moment @ lower.T[:, :, None])[:, :, 0]
+        layers[-2].kernel(gradient)[...] += (upper[:, None, :] @ moment)[:, 0, :].T
 
-    return pulled * below.slope[:, None, :], back
+    return pulled * below, back
 
 
 def _add_through_slopes(theta, layers, units, slope_gradients, gradient):

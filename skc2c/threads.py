@@ -14,7 +14,6 @@ from threading import Lock
 import numpy as np
 from threadpoolctl import ThreadpoolController  # comes with scikit-learn
 
-
 _N_PIECES = 32
 
 
