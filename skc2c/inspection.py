@@ -197,7 +197,7 @@ def penalty_value(estimator, X, penalty, epsilon, *, random_state=None):
     (rng,) = streams(random_state, 1)
     epsilon = check_epsilon(epsilon, X.shape[1])
     total = 0.0
-    for block in row_blocks(len(X), network):
+    for block in row_blocks(len(X), network, penalty.n_copies):
         probe = penalty.probe(network, family, theta, X[block], None, epsilon, rng)
         cost = penalty.value(network, family, theta, probe, probe.outputs(network, theta))
         total += 0.0 if cost is None else cost.sum()

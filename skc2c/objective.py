@@ -21,12 +21,12 @@ from skc2c.threads import in_pieces, map_in_order
 
 # About this many numbers of the widest layer are in flight at once when all rows are
 # evaluated: small enough for a core's cache, large enough for the matrix products.
-BLOCK_NUMBERS = 2**16
+BLOCK_NUMBERS = 2**17
 
 
-def row_blocks(n, network):
-    """Slices that cut n rows into blocks of a size that suits the network."""
-    size = max(64, BLOCK_NUMBERS // max(network.layer_units))
+def row_blocks(n, network, n_copies=0):
+    """Slices that cut n rows, each with so many copies, into blocks that suit the network."""
+    size = max(64, BLOCK_NUMBERS // (max(network.layer_units) * (1 + n_copies)))
     return [slice(start, min(start + size, n)) for start in range(0, n, size)]
 
 
@@ -104,7 +104,7 @@ class Objective:
         def on_blocks(blocks):
             return _sum(self._on_block(theta, block, seed, held) for block in blocks)
 
-        blocks = row_blocks(len(self.rows), self.network)
+        blocks = row_blocks(len(self.rows), self.network, self.penalty.n_copies)
         return _sum(map_in_order(on_blocks, in_pieces(blocks)))
 
     def _on_block(self, theta, block, seed, held):

@@ -144,6 +144,11 @@ class Penalty(BaseEstimator):
         """Whether the probe depends on theta, as adversarial perturbations do."""
         return getattr(self, "perturbation", "random") == "adversarial"
 
+    @property
+    def n_copies(self):
+        """How many perturbed copies of every row the probe has, for the size of blocks."""
+        return int(getattr(self, "n_perturbations", 0))
+
     def probe(self, network, family, theta, X, y, epsilon, rng):
         """Where do we look? Plain numpy.
 
@@ -213,12 +218,12 @@ class _Nearby(Penalty):
     """
 
     def probe(self, network, family, theta, X, y, epsilon, rng):
-        copies = int(self.n_perturbations)
         if self.perturbation == "random":
-            return Probe.around(X, gaussian(rng, (copies, *X.shape), epsilon, X.dtype), epsilon)
+            dx = gaussian(rng, (self.n_copies, *X.shape), epsilon, X.dtype)
+            return Probe.around(X, dx, epsilon)
         linearization = network.linearize(theta, X)
         arguments = linearization, self.metric(family), epsilon, self.n_power_iterations
-        dx = np.stack([adversarial(rng, *arguments) for _ in range(copies)])
+        dx = np.stack([adversarial(rng, *arguments) for _ in range(self.n_copies)])
         return Probe.around(X, dx, epsilon)
 
     def value(self, network, family, theta, probe, outputs):

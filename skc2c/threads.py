@@ -14,7 +14,7 @@ from threading import Lock
 import numpy as np
 from threadpoolctl import ThreadpoolController  # comes with scikit-learn
 
-_N_PIECES = 32
+_N_PIECES = 64
 
 
 def n_threads():

@@ -32,6 +32,7 @@ class Held:
     def __init__(self, penalty, probe):
         self.probe = lambda *arguments: probe
         self.value = penalty.value
+        self.n_copies = penalty.n_copies
         self.holds_clean = False
 
 

@@ -1,0 +1,64 @@
+"""Measuring rivals side by side: interleaved runs, and ratios taken pair by pair."""
+
+import os
+import platform
+import time
+from importlib.metadata import version
+
+import numpy as np
+
+
+def seconds(run):
+    """How long one call takes."""
+    start = time.perf_counter()
+    run()
+    return time.perf_counter() - start
+
+
+def interleave(contestants, rounds):
+    """Time every contestant once a round, A B C A B C.
+
+    Parameters
+    ----------
+    contestants : dict of callable
+        Each returns the seconds it took, in whatever unit of work.
+    rounds : int
+        After one more to warm up, which does not count.
+
+    Returns
+    -------
+    times : dict of ndarray of shape (rounds,)
+    """
+    measured = [{key: run() for key, run in contestants.items()} for _ in range(rounds + 1)]
+    return {key: np.array([times[key] for times in measured[1:]]) for key in contestants}
+
+
+def spread(values, form="{:.3g}"):
+    """Median, and between brackets minimum and maximum."""
+    low, middle, high = (form.format(f(values)) for f in (np.min, np.median, np.max))
+    return f"{middle} [{low}, {high}]"
+
+
+def log_slope(x, y):
+    """Slope of log y against log x by least squares."""
+    return float(np.polyfit(np.log(x), np.log(y), 1)[0])
+
+
+def markdown(header, rows):
+    """A Markdown table."""
+    lines = [header, ["---"] * len(header), *rows]
+    return "\n".join("| " + " | ".join(map(str, line)) + " |" for line in lines)
+
+
+def environment(packages):
+    """What the figures were measured with, as lines of Markdown."""
+    found = ", ".join(f"{name} {version(name)}" for name in packages)
+    return f"Python {platform.python_version()}, {found}; {os.cpu_count()} cores, {_processor()}."
+
+
+def _processor():
+    try:
+        with open("/proc/cpuinfo") as lines:
+            return next(line.split(":")[1].strip() for line in lines if "model name" in line)
+    except (OSError, StopIteration):
+        return platform.processor()
