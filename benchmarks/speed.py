@@ -119,7 +119,7 @@ def train_ours(task, X, y, penalty, dtype):
 def train_sklearn(task, X, y):
     cls = MLPRegressor if task.K == 1 else MLPClassifier
     model = cls(
-        task.hidden,
+        hidden_layer_sizes=task.hidden,
         batch_size=task.batch_size,
         max_iter=task.epochs,
         random_state=0,

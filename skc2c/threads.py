@@ -28,7 +28,7 @@ def in_pieces(blocks):
     They do not depend on the number of threads: a sum over parts of sums over blocks does not
     either. Handing out every block would take longer than evaluating a small one.
     """
-    size = -(-len(blocks) // _N_PIECES)
+    size = max(1, -(-len(blocks) // _N_PIECES))
     return [blocks[start : start + size] for start in range(0, len(blocks), size)]
 
 
