@@ -3,6 +3,7 @@
 import os
 import platform
 import time
+from collections import deque
 from importlib.metadata import version
 
 import numpy as np
@@ -16,7 +17,9 @@ def seconds(run):
 
 
 def interleave(contestants, rounds):
-    """Time every contestant once a round, A B C A B C.
+    """Time every contestant once a round, A B C, B C A, ...
+
+    Each round starts with another one, so that nobody always runs after the same rival.
 
     Parameters
     ----------
@@ -29,8 +32,12 @@ def interleave(contestants, rounds):
     -------
     times : dict of ndarray of shape (rounds,)
     """
-    measured = [{key: run() for key, run in contestants.items()} for _ in range(rounds + 1)]
-    return {key: np.array([times[key] for times in measured[1:]]) for key in contestants}
+    order, times = deque(contestants), {key: [] for key in contestants}
+    for _ in range(rounds + 1):
+        for key in order:
+            times[key].append(contestants[key]())
+        order.rotate(-len(order) // 3)
+    return {key: np.array(values[1:]) for key, values in times.items()}
 
 
 def spread(values, form="{:.3g}"):

@@ -67,6 +67,26 @@ class Layer(NamedTuple):
             _per_point(tangents, n_points)[...] *= self.activation.slope(residual)
         return z, Record(rows, residual, kept)
 
+    def resume(self, theta, rows, passed):
+        """`advance` for points of which the first have gone through this layer already.
+
+        Parameters
+        ----------
+        theta : ndarray
+        rows : ndarray of shape (n, fan_in)
+        passed : tuple of ndarray
+            Output and residual of the first rows, as `evaluate` gave them.
+        """
+        out, residual = passed
+        n = len(out)
+        z = np.empty((len(rows), self.shape[1]), out.dtype)
+        z[:n], rest = out, z[n:]
+        np.matmul(rows[n:], self.kernel(theta), out=rest)
+        rest += theta[self.bias]
+        rest, rest_residual = self.activation.evaluate(rest)
+        whole = z if rest_residual is rest else np.concatenate([residual, rest_residual])
+        return z, Record(rows, whole, None)
+
     def retreat(self, g, record, n_points):
         """Gradient with respect to ``[z; dz]`` from that, overwritten, of `advance`'s output."""
         if self.is_linear:

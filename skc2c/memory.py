@@ -15,6 +15,7 @@ def keep_freed_memory():
     Steps and blocks allocate the same few arrays again and again. Given back in between, each
     of their pages costs a fault: half of the time of a full-batch evaluation (measured). glibc
     keeps freed memory up to twice the size of the largest array of at most 32 MiB freed so far;
-    this frees one, which is never touched and so costs nothing, once a process. Elsewhere it does nothing.
+    this frees one, once a process; it is never touched and so costs nothing. With other C
+    libraries it does nothing.
     """
     np.empty(_LARGEST, dtype=np.uint8)

@@ -107,19 +107,23 @@ class Network:
         intercepts = [theta[layer.bias].copy() for layer in self.layers]
         return coefs, intercepts
 
-    def forward(self, theta, X):
+    def forward(self, theta, X, linearization=None):
         """Network output.
 
         Parameters
         ----------
         theta : ndarray of shape (size,)
         X : ndarray or (untraced only) sparse matrix of shape (n, D)
+        linearization : Linearization, optional
+            Of this network at the first rows of X and the same theta: these then do not
+            go through again.
 
         Returns
         -------
         h : ndarray of shape (n, K)
         """
-        return self._through(theta, X, X.shape[0])
+        passed = None if linearization is None else linearization.passed
+        return self._through(theta, X, X.shape[0], passed)
 
     def tangent(self, theta, X, V):
         """Output and its directional derivatives, in one pass.
@@ -142,8 +146,9 @@ class Network:
         out = self._through(theta, rows, n)
         return out[:n], anp.reshape(out[n:], (*V.shape[:-1], -1))
 
-    def _through(self, theta, rows, n_points):
-        return propagate(theta, rows, layers=self.layers, n_points=n_points, tape=[])
+    def _through(self, theta, rows, n_points, passed=None):
+        settings = {"layers": self.layers, "n_points": n_points, "passed": passed}
+        return propagate(theta, rows, **settings, tape=[])
 
     def jacobian(self, theta, X, seeds=None):
         """Exact Jacobian of the output with respect to the input.
@@ -193,12 +198,13 @@ class Network:
         -------
         linearization : Linearization
         """
-        slopes, h = [], X
+        slopes, passed, h = [], [], X
         for layer in self.layers:
             h, residual = layer.evaluate(theta, h)
+            passed.append((h, residual))
             slopes.append(None if layer.is_linear else layer.activation.slope(residual))
         kernels = [layer.kernel(theta) for layer in self.layers]
-        return Linearization(h, kernels, slopes)
+        return Linearization(h, kernels, slopes, passed)
 
 
 class Linearization(NamedTuple):
@@ -207,6 +213,7 @@ class Linearization(NamedTuple):
     h: np.ndarray
     kernels: list
     slopes: list
+    passed: list
 
     def jvp(self, V):
         """``J V``: (n, D) -> (n, K)."""

@@ -76,7 +76,7 @@ class Objective:
         share = len(rows) / len(self.rows)
         probe = self._probe(theta, rows, rng)
         weight = self._share_of_weight[batch] / share
-        return self._differentiate(theta, rows, probe, weight, self.l2, self.penalty.holds_clean)
+        return self._differentiate(theta, rows, probe, weight, self.l2, is_batch=True)
 
     def on_all_rows(self, theta, seed, held=None):
         """The objective and its gradient, with perturbations fixed by `seed`.
@@ -112,7 +112,8 @@ class Objective:
         rows = self.rows.take(block)
         probe = self._probe(held, rows, np.random.default_rng([seed, block.start]))
         l2 = self.l2 * len(rows) / len(self.rows)
-        return self._differentiate(theta, rows, probe, self._share_of_weight[block], l2, False)
+        weight = self._share_of_weight[block]
+        return self._differentiate(theta, rows, probe, weight, l2, is_batch=False)
 
     @cached_property
     def total_weight(self):
@@ -129,11 +130,16 @@ class Objective:
         X = rows.dense().X
         return self.penalty.probe(self.network, self.family, theta, X, rows.y, self.epsilon, rng)
 
-    def _differentiate(self, theta, rows, probe, weight, l2, holds_clean):
-        """Value and gradient of ``weight . (nll + alpha R)`` plus the L2 term."""
+    def _differentiate(self, theta, rows, probe, weight, l2, is_batch):
+        """Value and gradient of ``weight . (nll + alpha R)`` plus the L2 term.
+
+        In a batch the probe was made at this very theta, and the clean branch may be held.
+        """
+        holds_clean = is_batch and self.penalty.holds_clean
 
         def cost(theta):
-            return self._cost(theta, rows.y, probe, weight, holds_clean)
+            outputs = probe.outputs(self.network, theta, holds_clean, same_theta=is_batch)
+            return self._cost(theta, rows.y, probe, weight, outputs)
 
         backward, value = make_vjp(cost, theta)
         gradient = backward(value.dtype.type(1.0))
@@ -143,9 +149,8 @@ class Objective:
         gradient[weights] += decay * theta[weights]
         return float(value) + 0.5 * decay * float(theta[weights] @ theta[weights]), gradient
 
-    def _cost(self, theta, y, probe, weight, holds_clean):
+    def _cost(self, theta, y, probe, weight, outputs):
         """``weight . (nll + alpha R)``. Traced in theta."""
-        outputs = probe.outputs(self.network, theta, holds_clean)
         roughness = self.penalty.value(self.network, self.family, theta, probe, outputs)
         alpha = self.alpha
         if roughness is None:

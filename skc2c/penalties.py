@@ -18,6 +18,7 @@ from autograd.extend import defvjp, notrace_primitive, primitive
 from sklearn.base import BaseEstimator
 from sklearn.utils._param_validation import Interval, StrOptions
 
+from skc2c.network import Linearization
 from skc2c.perturbations import adversarial, gaussian, steepest
 
 
@@ -35,12 +36,15 @@ class Probe(NamedTuple):
         A perturbation dx whose first-order effect is penalised.
     epsilon : float or ndarray of shape (D,)
         Radius of the neighbourhood.
+    linearization : Linearization or None
+        Of the network at the clean rows, where it was needed to find the perturbed ones.
     """
 
     rows: np.ndarray
     n: int
     direction: np.ndarray | None = None
     epsilon: float | np.ndarray = 0.0
+    linearization: Linearization | None = None
 
     @classmethod
     def at(cls, X, epsilon, direction=None):
@@ -48,13 +52,13 @@ class Probe(NamedTuple):
         return cls(X, len(X), direction, epsilon)
 
     @classmethod
-    def around(cls, X, dx, epsilon):
+    def around(cls, X, dx, epsilon, linearization=None):
         """Look at X (n, D) and at X + dx, where dx is (n, D) or, for m copies, (m, n, D)."""
         copies = dx.reshape(-1, *X.shape)
         rows = np.empty((1 + len(copies), *X.shape), X.dtype)
         rows[0] = X
         np.add(X, copies, out=rows[1:])
-        return cls(rows.reshape(-1, X.shape[1]), len(X), None, epsilon)
+        return cls(rows.reshape(-1, X.shape[1]), len(X), None, epsilon, linearization)
 
     @property
     def clean(self):
@@ -66,9 +70,21 @@ class Probe(NamedTuple):
         """The perturbed rows, (m * n, D); none of them where nothing is perturbed."""
         return self.rows[self.n :]
 
-    def outputs(self, network, theta, holds_clean=False):
-        """Network output at the rows. Traceable in theta."""
-        return Outputs(network.forward(theta, self.rows), self.n, holds_clean)
+    def outputs(self, network, theta, holds_clean=False, same_theta=False):
+        """Network output at the rows. Traceable in theta.
+
+        Parameters
+        ----------
+        network : Network
+        theta : ndarray
+        holds_clean : bool, default=False
+            As in `Outputs`.
+        same_theta : bool, default=False
+            Whether this is the theta at which the probe was made, so that its linearization
+            still holds.
+        """
+        known = self.linearization if same_theta else None
+        return Outputs(network.forward(theta, self.rows, known), self.n, holds_clean)
 
 
 class Outputs(NamedTuple):
@@ -224,7 +240,7 @@ class _Nearby(Penalty):
         linearization = network.linearize(theta, X)
         arguments = linearization, self.metric(family), epsilon, self.n_power_iterations
         dx = np.stack([adversarial(rng, *arguments) for _ in range(self.n_copies)])
-        return Probe.around(X, dx, epsilon)
+        return Probe.around(X, dx, epsilon, linearization)
 
     def value(self, network, family, theta, probe, outputs):
         h, n, holds_clean = outputs

@@ -11,7 +11,7 @@ from skc2c.layers import pull_back
 
 
 @primitive
-def propagate(theta, rows, *, layers, n_points, tape):
+def propagate(theta, rows, *, layers, n_points, tape, passed=None):
     """Take points, and tangents at these points, through all layers.
 
     Parameters
@@ -23,13 +23,18 @@ def propagate(theta, rows, *, layers, n_points, tape):
     n_points : int
     tape : list
         Receives what the way back needs.
+    passed : list of tuple of ndarray, optional
+        Output and residual of every layer at the first points, if they went through before.
 
     Returns
     -------
     out : ndarray of shape ((1 + m) * n_points, K)
     """
-    for layer in layers:
-        rows, record = layer.advance(theta, rows, n_points)
+    for i, layer in enumerate(layers):
+        if passed is None:
+            rows, record = layer.advance(theta, rows, n_points)
+        else:
+            rows, record = layer.resume(theta, rows, passed[i])
         tape.append(record)
     return rows
 

@@ -60,8 +60,9 @@ def test_a_step_has_few_traced_nodes_whatever_the_depth(monkeypatch, penalty, ex
 
 
 # Arrays of the size of all rows, clean and perturbed, by the hidden units: values, slopes and
-# the gradient on its way back; for the exact Jacobian of three outputs the covectors too.
-ARRAYS = [(Penalty(), 1, 3), (C2C(), 2, 3), (VAT(), 2, 3), (Noise(), 1, 3), (Jacobian(), 1, 14)]
+# the gradient on its way back; for VAT those of the linearization (half as many rows), for the
+# exact Jacobian of three outputs the covectors too.
+ARRAYS = [(Penalty(), 1, 3), (C2C(), 2, 3), (VAT(), 2, 4), (Noise(), 1, 3), (Jacobian(), 1, 14)]
 
 
 @pytest.mark.parametrize(("penalty", "stacked", "allowed"), ARRAYS, ids=str)

@@ -119,6 +119,24 @@ def test_linearization_gives_products_with_the_jacobian(rng, activation):
 
 
 @everywhere
+@depths
+def test_points_that_went_through_before_do_not_change_the_result(rng, activation, hidden):
+    network, theta, X = draw_network(rng, hidden, activation)
+    mix = rng.normal(size=(9, 3))
+    known = network.linearize(theta, X[:4])
+
+    def of(linearization):
+        def function(theta):
+            return (network.forward(theta, X, linearization) * mix).sum()
+
+        return function
+
+    assert_allclose(of(known)(theta), of(None)(theta), rtol=1e-12)
+    resumed, whole = (gradient_of(of(which), theta) for which in (known, None))
+    assert_allclose(resumed, whole, rtol=1e-12, atol=1e-14)
+
+
+@everywhere
 def test_slope_and_curvature_are_derivatives_of_the_activation(activation):
     z = np.linspace(-6, 6, 41) + 0.01
     step = 1e-5

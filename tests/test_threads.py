@@ -84,7 +84,7 @@ def test_a_worker_of_a_grid_search_takes_its_share():
 @pytest.mark.parametrize("n", [0, 1, 63, 64, 65, 1000])
 def test_pieces_are_consecutive_and_few(n):
     pieces = in_pieces(list(range(n)))
-    assert sum(pieces, []) == list(range(n))
+    assert [block for piece in pieces for block in piece] == list(range(n))
     assert len(pieces) <= 64
 
 
