@@ -6,6 +6,7 @@ BLAS itself is held to one, also for whoever asks in the meantime: two fits at t
 do not take twice the threads.
 """
 
+from collections import deque
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import cache
@@ -50,8 +51,30 @@ def map_in_order(function, pieces):
         if workers <= 1:
             yield from map(function, pieces)
             return
-        with ThreadPoolExecutor(workers) as pool:
-            yield from pool.map(_with_same_errstate(function), pieces)
+        with ThreadPoolExecutor(workers - 1) as pool:
+            yield from _share(pool, workers, function, pieces)
+
+
+def _share(pool, workers, function, pieces):
+    """Results in order, with this thread as one of the workers.
+
+    One that did nothing but wait would still take the interpreter from the others at each
+    result: two threads then take 0.58 of the time of one, and so 0.54 (measured).
+    """
+    on_thread = _with_same_errstate(function)
+    tasks = deque(
+        (piece, pool.submit(on_thread, piece) if i % workers else None)
+        for i, piece in enumerate(pieces)
+    )
+    try:
+        while tasks:
+            piece, future = tasks.popleft()
+            mine = future is None or future.cancel()  # not begun yet
+            yield function(piece) if mine else future.result()
+    finally:
+        for _, future in tasks:
+            if future is not None:
+                future.cancel()
 
 
 def _with_same_errstate(function):

@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from oracles import FAMILIES, draw_network
+from scipy import stats
 
 from skc2c.perturbations import adversarial, check_epsilon, gaussian, normalize, steepest
 
@@ -18,6 +19,26 @@ def test_gaussian_has_the_standard_deviation_asked_for(rng, epsilon):
     dx = gaussian(rng, (200_000, 4), epsilon, np.float64)
     assert_allclose(dx.std(axis=0), np.broadcast_to(epsilon, 4), rtol=0.01)
     assert abs(dx.mean(axis=0)).max() < 0.02
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("n", [100, 60_001])
+def test_gaussian_is_normal_and_independent(rng, n, dtype):
+    """Few numbers are drawn in another way than many."""
+    repeats = 60_000 // n
+    draws = np.concatenate([gaussian(rng, (n, 3), 1.0, dtype) for _ in range(max(1, repeats))])
+    assert draws.dtype == dtype
+    assert stats.kstest(draws.ravel(), "norm").pvalue > 0.01
+    flat = draws.ravel()
+    half = len(flat) // 2
+    for lag in (1, 3, half):  # neighbours, rows, and the two numbers of a pair
+        assert abs(np.corrcoef(flat[lag:], flat[:-lag])[0, 1]) < 4 / np.sqrt(half)
+        assert abs(np.corrcoef(flat[lag:] ** 2, flat[:-lag] ** 2)[0, 1]) < 4 / np.sqrt(half)
+
+
+def test_gaussian_is_the_same_in_both_precisions():
+    draws = [gaussian(np.random.default_rng(0), (700, 3), 1.0, t) for t in (np.float32, np.float64)]
+    assert_array_equal(*draws)
 
 
 @scales

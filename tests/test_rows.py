@@ -68,3 +68,13 @@ def test_take_and_dense(rng, container):
     assert_array_equal(rows.take(picked).dense().X, X[picked])
     assert_array_equal(rows.take(slice(2, 5)).dense().X, X[2:5])
     assert len(rows.take(picked)) == 3
+
+
+def test_canonical_rows_do_not_copy_X(rng):
+    X, y = draw(rng)
+    rows = Rows(X, y, np.ones(40)).canonical()
+    assert rows.X is X
+    picked = np.array([5, 0, 5])
+    whole = rows.take(slice(None))
+    assert_array_equal(rows.take(picked).X, whole.X[picked])
+    assert_array_equal(rows.take(picked).y, whole.y[picked])
