@@ -19,7 +19,7 @@ def seconds(run):
 def interleave(contestants, rounds):
     """Time every contestant once a round, A B C, B C A, ...
 
-    Each round starts with another one, so that nobody always runs after the same rival.
+    A round starts a third further on than the one before, so that nobody is always first.
 
     Parameters
     ----------

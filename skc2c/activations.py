@@ -44,7 +44,7 @@ def _keep_input(function):
 
 def _relu(z):
     # The mask is needed again as the slope; two products with it take less time than
-    # a maximum now and a comparison later.
+    # a maximum now and a comparison later. (Minus infinity, an overflow, becomes NaN.)
     positive = (z > 0.0).astype(z.dtype)
     z *= positive
     return z, positive

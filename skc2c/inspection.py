@@ -199,8 +199,7 @@ def penalty_value(estimator, X, penalty, epsilon, *, random_state=None):
     total = 0.0
     for block in row_blocks(len(X), network, penalty.n_copies):
         probe = penalty.probe(network, family, theta, X[block], None, epsilon, rng)
-        outputs = probe.outputs(network, theta, same_theta=True)
-        cost = penalty.value(network, family, theta, probe, outputs)
+        cost = penalty.value(network, family, theta, probe, probe.outputs(network, theta))
         total += 0.0 if cost is None else cost.sum()
     return float(total / len(X))
 

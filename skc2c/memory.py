@@ -16,6 +16,6 @@ def keep_freed_memory():
     of their pages costs a fault: half of the time of a full-batch evaluation (measured). glibc
     keeps freed memory up to twice the size of the largest array of at most 32 MiB freed so far;
     this frees one, once a process; it is never touched and so costs nothing. With other C
-    libraries it does nothing.
+    libraries, or where ``MALLOC_*`` variables set the thresholds, it does nothing.
     """
     np.empty(_LARGEST, dtype=np.uint8)

@@ -1,7 +1,7 @@
 """The map x -> h: a multilayer perceptron over one flat parameter vector.
 
 Everything here is a function of ``theta`` that autograd can trace, and nothing
-differentiates: tangents and Jacobians are written out as ordinary traced code, so
+differentiates: tangents and Jacobians have formulas and derivatives of their own, so
 that a gradient of the objective never nests one trace in another (autograd keeps
 one process-wide trace counter, and nesting under threads gives wrong gradients).
 
@@ -115,15 +115,14 @@ class Network:
         theta : ndarray of shape (size,)
         X : ndarray or (untraced only) sparse matrix of shape (n, D)
         linearization : Linearization, optional
-            Of this network at the first rows of X and the same theta: these then do not
-            go through again.
+            Of this network at the first rows of X: if theta is the one at which it was made,
+            these do not go through again.
 
         Returns
         -------
         h : ndarray of shape (n, K)
         """
-        passed = None if linearization is None else linearization.passed
-        return self._through(theta, X, X.shape[0], passed)
+        return self._through(theta, X, X.shape[0], linearization)
 
     def tangent(self, theta, X, V):
         """Output and its directional derivatives, in one pass.
@@ -146,8 +145,8 @@ class Network:
         out = self._through(theta, rows, n)
         return out[:n], anp.reshape(out[n:], (*V.shape[:-1], -1))
 
-    def _through(self, theta, rows, n_points, passed=None):
-        settings = {"layers": self.layers, "n_points": n_points, "passed": passed}
+    def _through(self, theta, rows, n_points, known=None):
+        settings = {"layers": self.layers, "n_points": n_points, "known": known}
         return propagate(theta, rows, **settings, tape=[])
 
     def jacobian(self, theta, X, seeds=None):
@@ -204,12 +203,17 @@ class Network:
             passed.append((h, residual))
             slopes.append(None if layer.is_linear else layer.activation.slope(residual))
         kernels = [layer.kernel(theta) for layer in self.layers]
-        return Linearization(h, kernels, slopes, passed)
+        return Linearization(theta, h, kernels, slopes, passed)
 
 
 class Linearization(NamedTuple):
-    """``f(x + v) ~ h + J v`` at given rows: products with J and J' in plain numpy."""
+    """``f(x + v) ~ h + J v`` at given rows: products with J and J' in plain numpy.
 
+    It holds as long as theta does not change; ``passed`` are the output and the residual of
+    every layer.
+    """
+
+    theta: np.ndarray
     h: np.ndarray
     kernels: list
     slopes: list

@@ -76,7 +76,7 @@ class Objective:
         share = len(rows) / len(self.rows)
         probe = self._probe(theta, rows, rng)
         weight = self._share_of_weight[batch] / share
-        return self._differentiate(theta, rows, probe, weight, self.l2, is_batch=True)
+        return self._differentiate(theta, rows, probe, weight, self.l2, self.penalty.holds_clean)
 
     def on_all_rows(self, theta, seed, held=None):
         """The objective and its gradient, with perturbations fixed by `seed`.
@@ -113,7 +113,7 @@ class Objective:
         probe = self._probe(held, rows, np.random.default_rng([seed, block.start]))
         l2 = self.l2 * len(rows) / len(self.rows)
         weight = self._share_of_weight[block]
-        return self._differentiate(theta, rows, probe, weight, l2, is_batch=False)
+        return self._differentiate(theta, rows, probe, weight, l2, holds_clean=False)
 
     @cached_property
     def total_weight(self):
@@ -130,15 +130,11 @@ class Objective:
         X = rows.dense().X
         return self.penalty.probe(self.network, self.family, theta, X, rows.y, self.epsilon, rng)
 
-    def _differentiate(self, theta, rows, probe, weight, l2, is_batch):
-        """Value and gradient of ``weight . (nll + alpha R)`` plus the L2 term.
-
-        In a batch the probe was made at this very theta, and the clean branch may be held.
-        """
-        holds_clean = is_batch and self.penalty.holds_clean
+    def _differentiate(self, theta, rows, probe, weight, l2, holds_clean):
+        """Value and gradient of ``weight . (nll + alpha R)`` plus the L2 term."""
 
         def cost(theta):
-            outputs = probe.outputs(self.network, theta, holds_clean, same_theta=is_batch)
+            outputs = probe.outputs(self.network, theta, holds_clean)
             return self._cost(theta, rows.y, probe, weight, outputs)
 
         backward, value = make_vjp(cost, theta)

@@ -70,21 +70,10 @@ class Probe(NamedTuple):
         """The perturbed rows, (m * n, D); none of them where nothing is perturbed."""
         return self.rows[self.n :]
 
-    def outputs(self, network, theta, holds_clean=False, same_theta=False):
-        """Network output at the rows. Traceable in theta.
-
-        Parameters
-        ----------
-        network : Network
-        theta : ndarray
-        holds_clean : bool, default=False
-            As in `Outputs`.
-        same_theta : bool, default=False
-            Whether this is the theta at which the probe was made, so that its linearization
-            still holds.
-        """
-        known = self.linearization if same_theta else None
-        return Outputs(network.forward(theta, self.rows, known), self.n, holds_clean)
+    def outputs(self, network, theta, holds_clean=False):
+        """Network output at the rows, as `Outputs`. Traceable in theta."""
+        h = network.forward(theta, self.rows, self.linearization)
+        return Outputs(h, self.n, holds_clean)
 
 
 class Outputs(NamedTuple):

@@ -11,7 +11,7 @@ from skc2c.layers import pull_back
 
 
 @primitive
-def propagate(theta, rows, *, layers, n_points, tape, passed=None):
+def propagate(theta, rows, *, layers, n_points, tape, known=None):
     """Take points, and tangents at these points, through all layers.
 
     Parameters
@@ -23,18 +23,19 @@ def propagate(theta, rows, *, layers, n_points, tape, passed=None):
     n_points : int
     tape : list
         Receives what the way back needs.
-    passed : list of tuple of ndarray, optional
-        Output and residual of every layer at the first points, if they went through before.
+    known : Linearization, optional
+        Of the network at the first points. At this very theta they do not go through again.
 
     Returns
     -------
     out : ndarray of shape ((1 + m) * n_points, K)
     """
+    resumes = known is not None and known.theta is theta
     for i, layer in enumerate(layers):
-        if passed is None:
-            rows, record = layer.advance(theta, rows, n_points)
+        if resumes:
+            rows, record = layer.resume(theta, rows, known.passed[i])
         else:
-            rows, record = layer.resume(theta, rows, passed[i])
+            rows, record = layer.advance(theta, rows, n_points)
         tape.append(record)
     return rows
 

@@ -215,7 +215,8 @@ class _AdamStep:
     """One update in place, with the two running moments it needs.
 
     The moments are kept as discounted sums, not means: ``mean = (1 - beta_1) first`` and
-    ``square = (1 - beta_2) second``. The factors go into the rate, which saves two passes.
+    ``square = (1 - beta_2) second``. The factors go into the rate, which saves two passes
+    (and lowers the largest gradient whose square is in range 30 times, to 5e17 in float32).
     """
 
     beta_1, beta_2, tiny = 0.9, 0.999, 1e-8

@@ -1,16 +1,17 @@
 """Independent pieces of work on as many threads as BLAS may use.
 
 That number is the one limit that users, joblib and ``threadpoolctl`` already set: a worker of
-``GridSearchCV(n_jobs=...)`` finds its share of the cores there. While pieces run on threads
-BLAS itself is held to one, also for whoever asks in the meantime: two fits at the same time
-do not take twice the threads.
+``GridSearchCV(n_jobs=...)`` finds its share of the cores there. Whoever works on threads holds
+BLAS itself to one meanwhile, which also makes results independent of their number. Where
+``threadpoolctl`` knows of no BLAS, all is done on one thread.
 """
 
+import os
 from collections import deque
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import cache
-from threading import Lock
+from threading import Lock, local
 
 import numpy as np
 from threadpoolctl import ThreadpoolController  # comes with scikit-learn
@@ -20,7 +21,26 @@ _N_PIECES = 64
 
 def n_threads():
     """How many threads BLAS may use at present; one if nothing is known of it."""
-    return max((library.num_threads for library in _blas().lib_controllers), default=1)
+    return max((library.num_threads for library in _blas()), default=1)
+
+
+@contextmanager
+def blas_threads_taken():
+    """Take over the threads of BLAS: they are this thread's to use, and BLAS has one.
+
+    The first to come takes all of them, and who comes while they are taken works on one. To
+    be held for a whole fit: setting and resetting the limit around each evaluation
+    makes fits that run at the same time trip over each other.
+    """
+    if _mine.n_threads is not None:
+        yield  # taken already, further out
+        return
+    try:
+        _mine.n_threads = _taken.by_one_more()
+        yield
+    finally:
+        _mine.n_threads = None
+        _taken.by_one_less()
 
 
 def in_pieces(blocks):
@@ -46,8 +66,11 @@ def map_in_order(function, pieces):
     result
         In the order of the pieces, whatever the number of threads.
     """
-    workers = min(n_threads(), len(pieces))
-    with _one_thread_for_blas():
+    if len(pieces) <= 1:
+        yield from map(function, pieces)
+        return
+    with blas_threads_taken():
+        workers = min(_mine.n_threads, len(pieces))
         if workers <= 1:
             yield from map(function, pieces)
             return
@@ -90,30 +113,61 @@ def _with_same_errstate(function):
 
 @cache
 def _blas():
-    return ThreadpoolController().select(user_api="blas")
+    return ThreadpoolController().select(user_api="blas").lib_controllers
 
 
-class _Hold:
+class _Mine(local):
+    """How many threads this one has taken over; None if it has not asked."""
+
+    n_threads = None
+
+
+class _Taken:
     """The one limit on BLAS of this process, put on by the first user and taken off by the last.
 
     With a limit for each, two users that overlap would restore each other's.
     """
 
-    lock = Lock()
-    users = 0
-    limiter = None
+    def __init__(self):
+        self.lock = Lock()
+        self.users = 0
+        self.limits = []
+
+    def by_one_more(self):
+        """Enter; return how many threads that gives the caller."""
+        with self.lock:
+            self.users += 1
+            if self.users > 1:
+                return 1
+            # Noted before anything is set: an interrupt may come in between.
+            self.limits = [(library, library.num_threads) for library in _blas()]
+            for library, _ in self.limits:
+                library.set_num_threads(1)
+            return max((n for _, n in self.limits), default=1)
+
+    def by_one_less(self):
+        """Leave."""
+        with self.lock:
+            self.users = max(0, self.users - 1)
+            if self.users == 0:
+                self.restore()
+
+    def restore(self):
+        """Give BLAS its threads back."""
+        for library, n in self.limits:
+            library.set_num_threads(n)
+        self.limits = []
 
 
-@contextmanager
-def _one_thread_for_blas():
-    with _Hold.lock:
-        if _Hold.users == 0:
-            _Hold.limiter = _blas().limit(limits=1)
-        _Hold.users += 1
-    try:
-        yield
-    finally:
-        with _Hold.lock:
-            _Hold.users -= 1
-            if _Hold.users == 0:
-                _Hold.limiter.restore_original_limits()
+_mine, _taken = _Mine(), _Taken()
+
+
+def _forget_after_fork():
+    """In a child process none of the other users goes on, nor will any give back the lock."""
+    _taken.restore()
+    _taken.__init__()
+    _mine.n_threads = None
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forget_after_fork)

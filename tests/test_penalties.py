@@ -297,3 +297,10 @@ def test_names_make_penalties_of_default_settings():
 def test_bad_penalties_are_named(penalty, message):
     with pytest.raises(ValueError, match=message):
         make_penalty(penalty)
+
+
+def test_a_probe_made_at_other_parameters_does_not_lend_their_outputs(rng):
+    """A mean teacher, say: the labelled loss is that of the network itself."""
+    network, theta, X = draw_network(rng)
+    probe = VAT().probe(network, gaussian, theta + 0.1, X, None, 0.5, rng)
+    assert_allclose(probe.outputs(network, theta).clean, network.forward(theta, X))

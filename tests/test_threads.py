@@ -1,5 +1,7 @@
+import os
 import threading
 import time
+import warnings
 
 import joblib
 import numpy as np
@@ -9,8 +11,12 @@ from test_objective import make
 from test_penalties import VARIANTS
 from threadpoolctl import threadpool_limits
 
-from skc2c import threads
-from skc2c.threads import in_pieces, map_in_order, n_threads
+from skc2c import C2CRegressor, threads
+from skc2c.threads import blas_threads_taken, in_pieces, map_in_order, n_threads
+
+needs_blas = pytest.mark.skipif(
+    not threads._blas(), reason="threadpoolctl knows nothing of this BLAS"
+)
 
 
 def blas_threads(_=None):
@@ -26,6 +32,7 @@ def test_results_come_in_the_order_of_the_pieces():
         assert list(map_in_order(late_first, range(20))) == list(range(20))
 
 
+@needs_blas
 @pytest.mark.parametrize("limit", [1, 2])
 def test_as_many_threads_as_blas_may_use(limit):
     names = set()
@@ -40,6 +47,7 @@ def test_as_many_threads_as_blas_may_use(limit):
     assert len(names) == limit
 
 
+@needs_blas
 def test_blas_has_one_thread_meanwhile_and_its_own_again_after():
     with threadpool_limits(2):
         assert set(map_in_order(blas_threads, range(4))) == {1}
@@ -53,16 +61,24 @@ def test_blas_has_one_thread_meanwhile_and_its_own_again_after():
         assert n_threads() == 2
 
 
-def test_overlapping_maps_give_back_the_first_limit():
+@needs_blas
+def test_overlapping_users_give_back_the_first_limit():
     """The second to start ends last, and must not leave behind what the first had put on."""
+    entered, leave = threading.Event(), threading.Event()
+
+    def second():
+        with blas_threads_taken():
+            entered.set()
+            leave.wait(10)
+
     with threadpool_limits(2):
-        first, second = (map_in_order(blas_threads, range(2)) for _ in range(2))
-        next(first)
-        next(second)
+        other = threading.Thread(target=second)
+        with blas_threads_taken():
+            other.start()
+            assert entered.wait(10)
         assert n_threads() == 1
-        list(first)
-        assert n_threads() == 1
-        list(second)
+        leave.set()
+        other.join()
         assert n_threads() == 2
 
 
@@ -88,13 +104,80 @@ def test_pieces_are_consecutive_and_few(n):
     assert len(pieces) <= 64
 
 
+@needs_blas
+def test_who_comes_second_works_on_one_thread():
+    names = set()
+
+    def work(_):
+        names.add(threading.current_thread().name)
+        time.sleep(0.002)
+
+    with threadpool_limits(2), blas_threads_taken():
+        other = threading.Thread(target=lambda: list(map_in_order(work, range(10))), name="other")
+        other.start()
+        other.join()
+        assert names == {"other"}
+        list(map_in_order(work, range(10)))
+        assert len(names) == 3
+        assert n_threads() == 1
+
+
+@needs_blas
+def test_a_fit_takes_the_threads_once(monkeypatch):
+    taken = []
+    enter = threads._Taken.by_one_more
+    monkeypatch.setattr(threads._Taken, "by_one_more", lambda self: taken.append(1) or enter(self))
+    X = np.random.default_rng(0).normal(size=(5000, 3))
+    C2CRegressor((200,), solver="lbfgs", max_iter=5, random_state=0).fit(X, X[:, 0])
+    assert len(taken) == 1
+
+
+@needs_blas
+@pytest.mark.parametrize("moment", ["num_threads", "set_num_threads"])
+def test_an_interrupt_at_any_moment_gives_blas_its_threads_back(monkeypatch, moment):
+    libraries = threads._blas()
+
+    class Interrupted:
+        """A library during whose limiting Ctrl-C is pressed."""
+
+        calls = 0
+
+        def __getattr__(self, name):
+            if name == moment and not self.calls:
+                Interrupted.calls += 1
+                raise KeyboardInterrupt
+            return getattr(libraries[0], name)
+
+    with threadpool_limits(2):
+        monkeypatch.setattr(threads, "_blas", lambda: [*libraries, Interrupted()])
+        with pytest.raises(KeyboardInterrupt), blas_threads_taken():
+            pass
+        monkeypatch.undo()
+        assert n_threads() == 2
+        with blas_threads_taken():
+            assert n_threads() == 1
+        assert n_threads() == 2
+
+
+@needs_blas
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
+def test_a_forked_child_starts_afresh():
+    with threadpool_limits(2), blas_threads_taken(), threads._taken.lock, warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # of forks while threads run
+        child = os.fork()
+        if child == 0:
+            found = n_threads() == 2 and set(map_in_order(blas_threads, range(4))) == {1}
+            os._exit(0 if found and n_threads() == 2 else 1)
+        assert os.waitpid(child, 0)[1] == 0
+
+
 @pytest.mark.parametrize("penalty", VARIANTS, ids=str)
 def test_number_of_threads_does_not_change_the_objective(rng, penalty, monkeypatch):
     objective, theta = make(rng, penalty, n=700)
     monkeypatch.setattr("skc2c.objective.BLOCK_NUMBERS", 1)
     results = []
     for n in (1, 2, 5):
-        monkeypatch.setattr(threads, "n_threads", lambda n=n: n)
+        monkeypatch.setattr(threads._Taken, "by_one_more", lambda self, n=n: n)
         results.append(objective.on_all_rows(theta, 0))
     for value, gradient in results[1:]:
         assert value == results[0][0]

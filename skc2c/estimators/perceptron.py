@@ -24,7 +24,7 @@ from skc2c.perturbations import check_epsilon
 from skc2c.random_streams import streams
 from skc2c.rows import Rows
 from skc2c.solvers import DivergenceError, Monitor, adam, batches, lbfgs
-from skc2c.threads import in_pieces, map_in_order
+from skc2c.threads import blas_threads_taken, in_pieces, map_in_order
 
 _NON_NEGATIVE = Interval(Real, 0, None, closed="left")
 _POSITIVE = Interval(Real, 0, None, closed="neither")
@@ -252,14 +252,15 @@ class Perceptron(BaseEstimator):
 
             return value_and_gradient
 
-        return lbfgs(
-            hold,
-            theta.astype(np.float64),
-            tol=self.tol,
-            max_iter=self.max_iter,
-            monitor=monitor,
-            moves=objective.penalty.moves,
-        )
+        with blas_threads_taken():
+            return lbfgs(
+                hold,
+                theta.astype(np.float64),
+                tol=self.tol,
+                max_iter=self.max_iter,
+                monitor=monitor,
+                moves=objective.penalty.moves,
+            )
 
     def _divergence_message(self, error):
         rate = f"learning_rate_init={self.learning_rate_init}, " if self.solver == "adam" else ""
