@@ -69,3 +69,28 @@ class Products:
             np.matmul(rows.T, out, out=g_kernel)
             if i > 0:
                 np.matmul(out, kernel.T, out=g_rows)
+
+
+class JacobianProducts:
+    """The products of a step with the exact Jacobian penalty: two relu layers, K outputs, D inputs.
+
+    The pass of the labelled loss, and for K covectors a row: past the last two kernels, to
+    the inputs, back to the covectors, to the first kernel and to the last two.
+    """
+
+    def __init__(self, units, batch_size, dtype):
+        D, below, above, K = units
+        self.labelled = Products(units, batch_size // 2, dtype)
+        rows = np.full((batch_size, above), 0.5, dtype)
+        self.slopes, self.tensor = rows, np.full((above, K * below), 0.5, dtype)
+        self.covectors = np.full((batch_size * K, below), 0.5, dtype)
+        self.kernel = np.full((D, below), 0.5, dtype)
+
+    def step(self):
+        """There and back."""
+        self.labelled.step()
+        pulled = self.slopes @ self.tensor
+        J = self.covectors @ self.kernel.T
+        J @ self.kernel
+        J.T @ self.covectors
+        self.slopes.T @ pulled

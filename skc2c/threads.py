@@ -28,19 +28,25 @@ def n_threads():
 def blas_threads_taken():
     """Take over the threads of BLAS: they are this thread's to use, and BLAS has one.
 
-    The first to come takes all of them, and who comes while they are taken works on one. To
-    be held for a whole fit: setting and resetting the limit around each evaluation
-    makes fits that run at the same time trip over each other.
+    Who comes while they are taken works on one thread. To be held for a whole fit:
+    setting and resetting the limit around each evaluation makes fits that run at
+    the same time trip over each other.
     """
-    if _mine.n_threads is not None:
-        yield  # taken already, further out
+    if _mine.n_threads is not None or not _taken.lock.acquire(blocking=False):
+        yield  # taken already, by this thread further out or by another one
         return
+    n = n_threads()
+    # Noted before anything is set: an interrupt may come in between.
+    _taken.before = [(library, library.num_threads) for library in _blas()]
     try:
-        _mine.n_threads = _taken.by_one_more()
-        yield
+        with _controller().limit(limits=1):
+            # Where another thread has set a limit, threadpoolctl leaves it to that thread.
+            _mine.n_threads = n if n_threads() == 1 else 1
+            yield
     finally:
         _mine.n_threads = None
-        _taken.by_one_less()
+        _taken.restore()
+        _taken.lock.release()
 
 
 def in_pieces(blocks):
@@ -70,11 +76,11 @@ def map_in_order(function, pieces):
         yield from map(function, pieces)
         return
     with blas_threads_taken():
-        workers = min(_mine.n_threads, len(pieces))
+        workers = min(_mine.n_threads or 1, len(pieces))
         if workers <= 1:
             yield from map(function, pieces)
             return
-        with ThreadPoolExecutor(workers - 1) as pool:
+        with ThreadPoolExecutor(workers - 1, initializer=_limit_this_thread) as pool:
             yield from _share(pool, workers, function, pieces)
 
 
@@ -100,6 +106,12 @@ def _share(pool, workers, function, pieces):
                 future.cancel()
 
 
+def _limit_this_thread():
+    """Some libraries (MKL) have a limit for each thread."""
+    for library in _blas():
+        library.set_num_threads(1)
+
+
 def _with_same_errstate(function):
     """What numpy warns of is a setting of each thread: hand on the caller's."""
     settings = np.geterr()
@@ -112,58 +124,40 @@ def _with_same_errstate(function):
 
 
 @cache
+def _controller():
+    return ThreadpoolController().select(user_api="blas")
+
+
 def _blas():
-    return ThreadpoolController().select(user_api="blas").lib_controllers
+    return _controller().lib_controllers
 
 
 class _Mine(local):
-    """How many threads this one has taken over; None if it has not asked."""
+    """How many threads this one has taken over, if it has."""
 
     n_threads = None
 
 
 class _Taken:
-    """The one limit on BLAS of this process, put on by the first user and taken off by the last.
-
-    With a limit for each, two users that overlap would restore each other's.
-    """
+    """The limits on BLAS before its threads were taken; `lock` is held as long as they are."""
 
     def __init__(self):
         self.lock = Lock()
-        self.users = 0
-        self.limits = []
-
-    def by_one_more(self):
-        """Enter; return how many threads that gives the caller."""
-        with self.lock:
-            self.users += 1
-            if self.users > 1:
-                return 1
-            # Noted before anything is set: an interrupt may come in between.
-            self.limits = [(library, library.num_threads) for library in _blas()]
-            for library, _ in self.limits:
-                library.set_num_threads(1)
-            return max((n for _, n in self.limits), default=1)
-
-    def by_one_less(self):
-        """Leave."""
-        with self.lock:
-            self.users = max(0, self.users - 1)
-            if self.users == 0:
-                self.restore()
+        self.before = []
 
     def restore(self):
-        """Give BLAS its threads back."""
-        for library, n in self.limits:
-            library.set_num_threads(n)
-        self.limits = []
+        """Give BLAS its threads back, if that has not happened."""
+        for library, n in self.before:
+            if library.num_threads != n:
+                library.set_num_threads(n)
+        self.before = []
 
 
 _mine, _taken = _Mine(), _Taken()
 
 
 def _forget_after_fork():
-    """In a child process none of the other users goes on, nor will any give back the lock."""
+    """In a child process no other thread goes on, and none will give back what it took."""
     _taken.restore()
     _taken.__init__()
     _mine.n_threads = None

@@ -61,27 +61,6 @@ def test_blas_has_one_thread_meanwhile_and_its_own_again_after():
         assert n_threads() == 2
 
 
-@needs_blas
-def test_overlapping_users_give_back_the_first_limit():
-    """The second to start ends last, and must not leave behind what the first had put on."""
-    entered, leave = threading.Event(), threading.Event()
-
-    def second():
-        with blas_threads_taken():
-            entered.set()
-            leave.wait(10)
-
-    with threadpool_limits(2):
-        other = threading.Thread(target=second)
-        with blas_threads_taken():
-            other.start()
-            assert entered.wait(10)
-        assert n_threads() == 1
-        leave.set()
-        other.join()
-        assert n_threads() == 2
-
-
 def test_threads_warn_of_what_their_caller_does():
     def overflow(_):
         return np.array([1e300]) * 1e300
@@ -113,46 +92,60 @@ def test_who_comes_second_works_on_one_thread():
         time.sleep(0.002)
 
     with threadpool_limits(2), blas_threads_taken():
+        assert n_threads() == 1
         other = threading.Thread(target=lambda: list(map_in_order(work, range(10))), name="other")
         other.start()
         other.join()
         assert names == {"other"}
         list(map_in_order(work, range(10)))
         assert len(names) == 3
-        assert n_threads() == 1
+    assert n_threads() == 1
 
 
 @needs_blas
 def test_a_fit_takes_the_threads_once(monkeypatch):
     taken = []
-    enter = threads._Taken.by_one_more
-    monkeypatch.setattr(threads._Taken, "by_one_more", lambda self: taken.append(1) or enter(self))
+    restore = threads._Taken.restore
+    monkeypatch.setattr(threads._Taken, "restore", lambda self: taken.append(1) or restore(self))
     X = np.random.default_rng(0).normal(size=(5000, 3))
     C2CRegressor((200,), solver="lbfgs", max_iter=5, random_state=0).fit(X, X[:, 0])
     assert len(taken) == 1
 
 
 @needs_blas
-@pytest.mark.parametrize("moment", ["num_threads", "set_num_threads"])
+def test_fits_at_the_same_time_do_not_trip_over_each_other():
+    """The second takes the threads over when the first has done."""
+    X = np.random.default_rng(0).normal(size=(3000, 10))
+    busy = []
+
+    def fit(seed):
+        reg = C2CRegressor((50,), solver="lbfgs", max_iter=10, tol=0, random_state=seed)
+        reg.fit(X, X[:, 0])
+        busy.append(n_threads())
+
+    fits = [threading.Thread(target=fit, args=(seed,)) for seed in range(3)]
+    for thread in fits:
+        thread.start()
+    for thread in fits:
+        thread.join()
+    assert len(busy) == 3
+    assert not threads._taken.lock.locked()
+
+
+@needs_blas
+@pytest.mark.parametrize("moment", ["before", "after"])
 def test_an_interrupt_at_any_moment_gives_blas_its_threads_back(monkeypatch, moment):
-    libraries = threads._blas()
-
-    class Interrupted:
-        """A library during whose limiting Ctrl-C is pressed."""
-
-        calls = 0
-
-        def __getattr__(self, name):
-            if name == moment and not self.calls:
-                Interrupted.calls += 1
-                raise KeyboardInterrupt
-            return getattr(libraries[0], name)
+    def interrupted(limits):
+        if moment == "after":
+            for library in threads._blas():
+                library.set_num_threads(limits)
+        raise KeyboardInterrupt
 
     with threadpool_limits(2):
-        monkeypatch.setattr(threads, "_blas", lambda: [*libraries, Interrupted()])
-        with pytest.raises(KeyboardInterrupt), blas_threads_taken():
-            pass
-        monkeypatch.undo()
+        with monkeypatch.context() as patch:
+            patch.setattr(threads._controller(), "limit", interrupted)
+            with pytest.raises(KeyboardInterrupt), blas_threads_taken():
+                pass
         assert n_threads() == 2
         with blas_threads_taken():
             assert n_threads() == 1
@@ -162,7 +155,7 @@ def test_an_interrupt_at_any_moment_gives_blas_its_threads_back(monkeypatch, mom
 @needs_blas
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
 def test_a_forked_child_starts_afresh():
-    with threadpool_limits(2), blas_threads_taken(), threads._taken.lock, warnings.catch_warnings():
+    with threadpool_limits(2), blas_threads_taken(), warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)  # of forks while threads run
         child = os.fork()
         if child == 0:
@@ -177,8 +170,9 @@ def test_number_of_threads_does_not_change_the_objective(rng, penalty, monkeypat
     monkeypatch.setattr("skc2c.objective.BLOCK_NUMBERS", 1)
     results = []
     for n in (1, 2, 5):
-        monkeypatch.setattr(threads._Taken, "by_one_more", lambda self, n=n: n)
-        results.append(objective.on_all_rows(theta, 0))
+        with monkeypatch.context() as patch:
+            patch.setattr(threads._mine, "n_threads", n)
+            results.append(objective.on_all_rows(theta, 0))
     for value, gradient in results[1:]:
         assert value == results[0][0]
         assert_array_equal(gradient, results[0][1])
