@@ -1,7 +1,7 @@
 """Scikit-learn compatible neural networks that are smooth where they should be."""
 
 from skc2c.estimators import C2CClassifier, C2CRegressor
-from skc2c.penalties import C2C, VAT, Jacobian, Noise, Penalty
+from skc2c.penalties import C2C, VAT, Jacobian, Ladder, Noise, Penalty
 
 __version__ = "0.1.0"
 
@@ -11,6 +11,7 @@ __all__ = [
     "C2CClassifier",
     "C2CRegressor",
     "Jacobian",
+    "Ladder",
     "Noise",
     "Penalty",
 ]

@@ -50,6 +50,14 @@ defvjp(
 )
 
 
+@primitive
+def _entropy(h, *, family):
+    return family._entropy(h)
+
+
+defvjp(_entropy, lambda ans, h, *, family: lambda g: -g[:, None] * family.fisher(h, h))
+
+
 class Family:
     """An exponential family in its natural parameter h.
 
@@ -86,6 +94,14 @@ class Family:
         """`kl`, (n,), and its derivative with respect to `other`, (n, K)."""
         raise NotImplementedError
 
+    def entropy(self, h):
+        """Entropy of p(.|h), (n,), up to a constant. Traceable."""
+        return _entropy(h, family=self)
+
+    def _entropy(self, h):
+        # The negative log-likelihood is linear in y: its mean is that of the mean.
+        return self.nll_and_gradient(self._mean(h), h)[0]
+
     def fisher(self, h, v):
         """Fisher-vector product F(h) v, (n, K). Also the derivative of the mean along v."""
         raise NotImplementedError
@@ -117,6 +133,9 @@ class Gaussian(Family):
 
     def kl_and_gradient(self, h, other):
         return self.nll_and_gradient(h, other)
+
+    def entropy(self, h):
+        return np.zeros(len(h), dtype=h.dtype)
 
     def fisher(self, h, v):
         return v

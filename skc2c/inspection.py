@@ -196,6 +196,8 @@ def penalty_value(estimator, X, penalty, epsilon, *, random_state=None):
     penalty = make_penalty(penalty)
     (rng,) = streams(random_state, 1)
     epsilon = check_epsilon(epsilon, X.shape[1])
+    start = penalty.initial_parameters(network.layer_units[-1])
+    theta = np.concatenate([theta, start])
     total = 0.0
     for block in row_blocks(len(X), network, penalty.n_copies):
         probe = penalty.probe(network, family, theta, X[block], None, epsilon, rng)

@@ -9,6 +9,7 @@ of these weights. The terms mean the same for every batch size and for both solv
 from dataclasses import dataclass
 from functools import cached_property
 
+import autograd.numpy as anp
 import numpy as np
 from autograd.core import make_vjp
 from autograd.extend import defvjp, primitive
@@ -46,6 +47,7 @@ class Objective:
     l2 : float
         Weight decay.
     rows : Rows
+        Without targets there is no loss but the penalty.
     """
 
     network: Network
@@ -123,7 +125,7 @@ class Objective:
     @cached_property
     def _share_of_weight(self):
         """Every row's share of the total weight, in the dtype in which the network runs."""
-        return (self.rows.weight / self.total_weight).astype(self.rows.y.dtype)
+        return (self.rows.weight / self.total_weight).astype(self.rows.X.dtype)
 
     def _probe(self, theta, rows, rng):
         """Where the penalty looks: found before the trace, which stays one level deep."""
@@ -156,8 +158,44 @@ class Objective:
                 f"{type(self.penalty).__name__}.value must return one cost a row, an array of "
                 f"shape {weight.shape}. Got shape {roughness.shape} instead."
             )
+        if y is None:
+            return anp.dot(alpha * weight, roughness)
         settings = {"family": self.family, "y": y, "weight": weight, "alpha": alpha}
         return _total(outputs.h, roughness, **settings, tape=[])
+
+
+@dataclass(frozen=True)
+class TwoStreams:
+    """The loss of labelled rows plus the penalty of a pool, each a mean over its own rows.
+
+    So `alpha` does not depend on how many of the rows have a label.
+
+    Parameters
+    ----------
+    labelled : Objective
+        Without a penalty.
+    pool : Objective
+        Without targets.
+    """
+
+    labelled: Objective
+    pool: Objective
+
+    @property
+    def penalty(self):
+        """The penalty, that of the pool."""
+        return self.pool.penalty
+
+    def on_batch(self, theta, batch, rng):
+        """As `Objective.on_batch`, for a pair of batches: of the pool and of the labelled rows."""
+        return _sum(
+            part.on_batch(theta, rows, rng)
+            for part, rows in zip((self.pool, self.labelled), batch, strict=True)
+        )
+
+    def on_all_rows(self, theta, seed, held=None):
+        """As `Objective.on_all_rows`."""
+        return _sum(part.on_all_rows(theta, seed, held) for part in (self.pool, self.labelled))
 
 
 def _sum(parts):

@@ -9,7 +9,7 @@ solver is at work.
 To add a penalty: subclass `Penalty`, override what differs, add a line to ``PENALTIES``.
 """
 
-from numbers import Integral
+from numbers import Integral, Real
 from typing import NamedTuple
 
 import autograd.numpy as anp
@@ -119,6 +119,8 @@ class Penalty(BaseEstimator):
         Whether the clean output is a constant in the gradient. The objective honours it
         in stochastic training only: a deterministic solver needs value and gradient
         to agree.
+    needs_no_label : bool
+        Whether rows without a label are worth looking at.
 
     Examples
     --------
@@ -142,6 +144,7 @@ class Penalty(BaseEstimator):
     """
 
     holds_clean = False
+    needs_no_label = False
     _parameter_constraints: dict = {}
 
     @property
@@ -173,6 +176,22 @@ class Penalty(BaseEstimator):
         probe : Probe
         """
         return Probe.at(X, epsilon)
+
+    def initial_parameters(self, n_outputs):
+        """Parameters of the penalty itself, which are fitted together with the network's.
+
+        They follow those of the network in theta, from ``theta[network.size]`` on.
+
+        Parameters
+        ----------
+        n_outputs : int
+
+        Returns
+        -------
+        parameters : ndarray of shape (n_parameters,)
+            To start with. Most penalties have none.
+        """
+        return np.empty(0)
 
     def metric(self, family):
         """The local form of the distance: what makes a perturbation adversarial.
@@ -221,6 +240,8 @@ class _Nearby(Penalty):
     A subclass gives ``_distance(family)``, a function as under "distances" below, and its
     local form `metric`.
     """
+
+    needs_no_label = True
 
     def probe(self, network, family, theta, X, y, epsilon, rng):
         if self.perturbation == "random":
@@ -310,6 +331,10 @@ class VAT(_Nearby):
     n_power_iterations : int, default=1
         Power iterations for the adversarial direction. Only used when
         ``perturbation='adversarial'``.
+    entropy_weight : float, default=0.0
+        Weight of the entropy of ``p(.|h)`` at the row itself, which is added: outputs are to
+        be certain as well as smooth (Grandvalet & Bengio, 2005). For rows without a label. A
+        normal distribution of unit variance has the same entropy everywhere.
 
     References
     ----------
@@ -327,18 +352,101 @@ class VAT(_Nearby):
         "perturbation": _PERTURBATION,
         "n_perturbations": _COUNT,
         "n_power_iterations": _COUNT,
+        "entropy_weight": [Interval(Real, 0, None, closed="left")],
     }
 
-    def __init__(self, perturbation="adversarial", n_perturbations=1, n_power_iterations=1):
+    def __init__(
+        self,
+        perturbation="adversarial",
+        n_perturbations=1,
+        n_power_iterations=1,
+        entropy_weight=0.0,
+    ):
         self.perturbation = perturbation
         self.n_perturbations = n_perturbations
         self.n_power_iterations = n_power_iterations
+        self.entropy_weight = entropy_weight
 
     def metric(self, family):
         return family.fisher
 
+    def value(self, network, family, theta, probe, outputs):
+        divergence = super().value(network, family, theta, probe, outputs)
+        if self.entropy_weight == 0.0:
+            return divergence
+        entropy = family.entropy(outputs.h[: outputs.n])
+        return divergence + float(self.entropy_weight) * entropy
+
     def _distance(self, family):
         return _divergence(family)
+
+
+class Ladder(_Nearby):
+    """Distance of the output and a denoised perturbed one: the Gamma model (section 3.4).
+
+    ``E ||h - g(f(x + dx))||^2``, with a denoiser g of its own for every output unit,
+    ``g(u) = (u - m(u)) v(u) + m(u)``, where ``m(u) = a1 sig(a2 u + a3) + a4 u + a5`` and
+    ``v(u) = a6 sig(a7 u + a8) + a9 u + a10``. Its parameters are fitted with the network and
+    start at the identity, where the penalty is that of `C2C`; they are no part of ``coefs_``.
+    An adversarial perturbation moves the output most, before it is denoised.
+
+    Parameters
+    ----------
+    perturbation : {'random', 'adversarial'}, default='random'
+        How the nearby point is chosen.
+    n_perturbations : int, default=1
+        Nearby points for each row and step.
+    n_power_iterations : int, default=1
+        Power iterations for the adversarial direction. Only used when
+        ``perturbation='adversarial'``.
+
+    References
+    ----------
+    A. Rasmus, H. Valpola, M. Honkala, M. Berglund, T. Raiko, "Semi-supervised learning with
+    ladder networks", NIPS 2015.
+
+    Examples
+    --------
+    >>> from skc2c import C2CClassifier, Ladder
+    >>> clf = C2CClassifier(penalty=Ladder(n_perturbations=2), missing_label=-1)
+    """
+
+    _parameter_constraints = {
+        "perturbation": _PERTURBATION,
+        "n_perturbations": _COUNT,
+        "n_power_iterations": _COUNT,
+    }
+
+    def __init__(self, perturbation="random", n_perturbations=1, n_power_iterations=1):
+        self.perturbation = perturbation
+        self.n_perturbations = n_perturbations
+        self.n_power_iterations = n_power_iterations
+
+    def initial_parameters(self, n_outputs):
+        identity = np.zeros((10, n_outputs))
+        identity[[1, 6, 9]] = 1.0
+        return identity.ravel()
+
+    def metric(self, family):
+        return _METRICS["link"](family)
+
+    def value(self, network, family, theta, probe, outputs):
+        parameters = anp.reshape(theta[network.size :], (10, -1))
+        near = _denoise(outputs.near, parameters)
+        clean = outputs.clean
+        difference = anp.reshape(near, (-1, *clean.shape)) - clean
+        return anp.sum(difference**2, axis=(0, 2)) / self.n_copies
+
+
+def _denoise(u, a):
+    """g(u): (rows, K), with parameters a (10, K). Traceable."""
+    mean = a[0] * _sigmoid(a[1] * u + a[2]) + a[3] * u + a[4]
+    slope = a[5] * _sigmoid(a[6] * u + a[7]) + a[8] * u + a[9]
+    return (u - mean) * slope + mean
+
+
+def _sigmoid(u):
+    return 0.5 * (anp.tanh(0.5 * u) + 1.0)
 
 
 class Jacobian(Penalty):
@@ -369,6 +477,7 @@ class Jacobian(Penalty):
     >>> reg = C2CRegressor(penalty=Jacobian(perturbation="adversarial"), solver="lbfgs")
     """
 
+    needs_no_label = True
     _parameter_constraints = {
         "perturbation": _PERTURBATION,
         "space": _SPACE,
@@ -519,7 +628,14 @@ _METRICS = {
     "response": lambda family: lambda h, dh: family.fisher(h, family.fisher(h, dh)),
 }
 
-PENALTIES = {"c2c": C2C, "jacobian": Jacobian, "vat": VAT, "noise": Noise, None: Penalty}
+PENALTIES = {
+    "c2c": C2C,
+    "jacobian": Jacobian,
+    "vat": VAT,
+    "ladder": Ladder,
+    "noise": Noise,
+    None: Penalty,
+}
 
 
 def make_penalty(penalty):

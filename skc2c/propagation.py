@@ -46,6 +46,7 @@ def _propagate_vjp(argnums, _, args, kwargs):
 
     def vjp(g):
         gradient = np.empty_like(theta)
+        gradient[layers[-1].bias.stop :] = 0.0  # what follows is not the network's
         for layer, record in zip(layers[::-1], tape[::-1], strict=True):
             g = layer.retreat(g, record, n_points)
             layer.write_gradient(gradient, record.rows, g, n_points)

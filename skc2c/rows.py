@@ -1,4 +1,4 @@
-"""Training rows: inputs, encoded targets and weights, and their canonical order."""
+"""Training rows: inputs, encoded targets and weights, stacked and in canonical order."""
 
 from dataclasses import dataclass, replace
 
@@ -12,9 +12,9 @@ class Rows:
 
     Parameters
     ----------
-    X : ndarray or CSR matrix of shape (n, D)
-    y : ndarray of shape (n, K)
-        Encoded targets.
+    X : ndarray, CSR matrix or Stack of shape (n, D)
+    y : ndarray of shape (n, K) or None
+        Encoded targets; None where no row has one.
     weight : ndarray of shape (n,)
         Sample weights, all positive.
     places : ndarray of int of shape (n,), optional
@@ -22,17 +22,18 @@ class Rows:
     """
 
     X: np.ndarray
-    y: np.ndarray
+    y: np.ndarray | None
     weight: np.ndarray
     places: np.ndarray | None = None
 
     def __len__(self):
-        return len(self.y)
+        return len(self.weight)
 
     def take(self, rows):
         """Some of the rows: views for a slice (unless there are places), copies otherwise."""
         places = rows if self.places is None else self.places[rows]
-        return Rows(_take(self.X, places), self.y[rows], self.weight[rows])
+        y = None if self.y is None else self.y[rows]
+        return Rows(_take(self.X, places), y, self.weight[rows])
 
     def dense(self):
         """The same rows with X as an array."""
@@ -66,10 +67,55 @@ class Rows:
         return differ
 
 
+class Stack:
+    """Matrices on top of each other, of which only the rows asked for are copied.
+
+    Parameters
+    ----------
+    matrices : list of ndarray or CSR matrix, each of shape (n_i, D)
+    dtype : dtype
+        Of the rows that are taken.
+    """
+
+    def __init__(self, matrices, dtype):
+        self.matrices = matrices
+        self.dtype = np.dtype(dtype)
+        self.edges = np.cumsum([0] + [matrix.shape[0] for matrix in matrices])
+        self.shape = int(self.edges[-1]), matrices[0].shape[1]
+
+    def __getitem__(self, rows):
+        """Rows by a slice or an array of indices, as an array."""
+        if isinstance(rows, slice):
+            rows = np.arange(self.shape[0])[rows]
+        taken = np.empty((len(rows), self.shape[1]), self.dtype)
+        for matrix, start, stop in zip(self.matrices, self.edges, self.edges[1:], strict=False):
+            mine = np.flatnonzero((rows >= start) & (rows < stop))
+            part = _take(matrix, rows[mine] - start)
+            taken[mine] = part.toarray() if sparse.issparse(part) else part
+        return taken
+
+
+class Picked:
+    """Some rows of a matrix, of which only the rows asked for are copied.
+
+    Parameters
+    ----------
+    matrix : ndarray or CSR matrix
+    places : ndarray of int of shape (n,)
+    """
+
+    def __init__(self, matrix, places):
+        self.matrix, self.places = matrix, places
+        self.shape = len(places), matrix.shape[1]
+
+    def __getitem__(self, rows):
+        return _take(self.matrix, self.places[rows])
+
+
 def _take(X, rows):
-    if isinstance(rows, slice) or sparse.issparse(X):
-        return X[rows]
-    return X.take(rows, axis=0)  # faster than X[rows]
+    if isinstance(X, np.ndarray) and not isinstance(rows, slice):
+        return X.take(rows, axis=0)  # faster than X[rows]
+    return X[rows]
 
 
 # Odd 64-bit constants with well-mixed bits (2^64 divided by the golden ratio; Vigna's

@@ -157,6 +157,17 @@ def batches(n, size, rng=None):
         yield batch if order is None else order[batch]
 
 
+def paired(pool_batches, labelled_batches):
+    """Pair each batch of the pool with the next one of the (endless) labelled batches."""
+    return zip(pool_batches, labelled_batches, strict=False)
+
+
+def endless(n, size, rng=None):
+    """Batches of n rows, pass after pass, without an end; see `batches`."""
+    while True:
+        yield from batches(n, size, rng)
+
+
 def adam(value_and_gradient, theta, epoch, *, learning_rate, max_iter, monitor):
     """Mini-batch Adam (Kingma & Ba, 2015), with its usual constants.
 
@@ -200,6 +211,8 @@ def adam(value_and_gradient, theta, epoch, *, learning_rate, max_iter, monitor):
 
 
 def _length(batch):
+    if isinstance(batch, tuple):  # a pair: an epoch is a pass over the first, the pool
+        return _length(batch[0])
     return batch.stop - batch.start if isinstance(batch, slice) else len(batch)
 
 

@@ -48,6 +48,12 @@ def draw_network(rng, hidden=(7,), activation="tanh", n=9, D=4, K=3):
     return network, theta, rng.normal(size=(n, D))
 
 
+def add_parameters(penalty, network, theta, rng):
+    """Theta with the penalty's own parameters, some way off from where they start."""
+    start = penalty.initial_parameters(network.layer_units[-1])
+    return np.concatenate([theta, start + 0.2 * rng.normal(size=len(start))], dtype=theta.dtype)
+
+
 def draw_targets(rng, family, n, K):
     """Targets that the family can have."""
     if isinstance(family, Gaussian):

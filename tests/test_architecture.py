@@ -12,6 +12,7 @@ PACKAGE = Path(skc2c.__file__).parent
 FLOORS = {
     "activations": 1,
     "families": 1,
+    "missing_labels": 1,
     "memory": 1,
     "perturbations": 1,
     "random_streams": 1,
@@ -26,6 +27,7 @@ FLOORS = {
     "objective": 6,
     "estimators": 7,
     "inspection": 7,
+    "model_selection": 7,
     "__init__": 8,
 }
 # scikit-learn itself needs threadpoolctl.

@@ -8,7 +8,7 @@ import pytest
 from autograd.extend import VSpace
 from autograd.numpy.numpy_boxes import ArrayBox
 from autograd.numpy.numpy_vspaces import ArrayVSpace
-from oracles import FAMILIES, draw_targets
+from oracles import FAMILIES, add_parameters, draw_targets
 from scipy import sparse
 from test_penalties import VARIANTS
 from threadpoolctl import threadpool_limits
@@ -25,7 +25,8 @@ def make(penalty, family="gaussian", units=(8, 256, 3), n=100, dtype=np.float32)
     y = draw_targets(rng, FAMILIES[family], n, units[-1]).astype(dtype)
     rows = Rows(rng.normal(size=(n, units[0])).astype(dtype), y, np.ones(n))
     objective = Objective(network, FAMILIES[family], penalty, 0.1, 0.3, 1.0, rows)
-    return objective, network.initialize(rng, dtype)
+    theta = network.initialize(rng, dtype)
+    return objective, add_parameters(penalty, network, theta, rng)
 
 
 def peak_bytes(call):

@@ -103,10 +103,11 @@ def test_derivatives_equal_finite_differences(rng, family):
         "kl, clean": (lambda h: (family.kl(h, other) * mix).sum(), h),
         "kl, near": (lambda other: (family.kl(h, other) * mix).sum(), other),
         "mean": (lambda h: (family.mean(h) * v).sum(), h),
+        "entropy": (lambda h: (family.entropy(h) * mix).sum(), h),
         "mean_jacobian": (lambda h: (family.mean_jacobian(h) * v[:, :, None]).sum(), h),
     }
     for name, (function, at) in functions.items():
-        if family is FAMILIES["gaussian"] and name == "mean_jacobian":
+        if family is FAMILIES["gaussian"] and name in ("mean_jacobian", "entropy"):
             continue  # constant
         assert_gradient(function, autograd.grad(function)(at), at, rng)
 

@@ -8,6 +8,7 @@ from oracles import (
     FAMILIES,
     HIDDEN,
     SMOOTH,
+    add_parameters,
     assert_gradient,
     draw_network,
     draw_targets,
@@ -41,6 +42,7 @@ def make(
 ):
     network, theta, X = draw_network(rng, hidden, activation, n=n)
     y = draw_targets(rng, family, n, 3)
+    theta = add_parameters(penalty, network, theta, rng)
     settings = {"alpha": 0.7, "epsilon": 0.4, "l2": 0.3, **kwargs}
     rows = Rows(X, y, rng.uniform(0.5, 2.0, size=n))
     return Objective(network, family, penalty, rows=rows, **settings), theta

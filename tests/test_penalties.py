@@ -4,10 +4,19 @@ import autograd
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
-from oracles import FAMILIES, SMOOTH, assert_gradient, draw_network, draw_targets
+from oracles import (
+    FAMILIES,
+    SMOOTH,
+    add_parameters,
+    assert_gradient,
+    draw_network,
+    draw_targets,
+)
+from scipy import stats
+from scipy.special import expit
 from sklearn.base import clone
 
-from skc2c import C2C, VAT, Jacobian, Noise, Penalty
+from skc2c import C2C, VAT, Jacobian, Ladder, Noise, Penalty
 from skc2c.network import Network
 from skc2c.penalties import PENALTIES, Probe, make_penalty
 
@@ -29,6 +38,10 @@ VARIANTS = [
     VAT("random", n_perturbations=2),
     VAT(n_power_iterations=3),
     Noise(),
+    VAT(entropy_weight=0.5),
+    Ladder(),
+    Ladder("adversarial"),
+    Ladder(n_perturbations=3),
     Noise("adversarial"),
     Penalty(),
 ]
@@ -203,6 +216,51 @@ def test_both_classes_are_perturbed_alike_where_the_network_is_certain(rng, pena
     assert_allclose(abs(dx), [[0.5, 0.0], [0.5, 0.0]], atol=1e-6)
 
 
+# ---------------------------------------------------------- the ladder, and the entropy
+
+
+@every_family
+@pytest.mark.parametrize("perturbation", ["random", "adversarial"])
+@pytest.mark.parametrize("n_perturbations", [1, 3])
+def test_ladder_with_the_identity_for_a_denoiser_is_c2c(rng, family, perturbation, n_perturbations):
+    network, theta, X = draw_network(rng, (6, 5))
+    pair = [cls(perturbation, n_perturbations=n_perturbations) for cls in (Ladder, C2C)]
+    theta = np.concatenate([theta, Ladder().initial_parameters(3)])
+    values = [
+        roughness(penalty, network, family, theta, X, 0.5, np.random.default_rng(1))
+        for penalty in pair
+    ]
+    assert_allclose(values[0], values[1], rtol=1e-12)
+
+
+def test_ladder_measures_the_distance_to_the_denoised_output(rng):
+    network, theta, X = draw_network(rng, (6, 5))
+    a = rng.normal(size=(10, 3))
+    probe = Ladder().probe(network, gaussian, theta, X, None, 0.5, rng)
+    value = evaluate(Ladder(), network, gaussian, np.concatenate([theta, a.ravel()]), probe)
+    u, clean = (network.forward(theta, rows) for rows in (probe.near, probe.clean))
+    mean = a[0] * expit(a[1] * u + a[2]) + a[3] * u + a[4]
+    slope = a[5] * expit(a[6] * u + a[7]) + a[8] * u + a[9]
+    assert_allclose(value, ((clean - (u - mean) * slope - mean) ** 2).sum(axis=1))
+
+
+@every_family
+def test_entropy_is_added_to_the_divergence(rng, family):
+    network, theta, X = draw_network(rng, (6, 5))
+    probe = VAT().probe(network, family, theta, X, None, 0.5, rng)
+    plain, with_entropy = (
+        evaluate(VAT(entropy_weight=weight), network, family, theta, probe) for weight in (0.0, 0.7)
+    )
+    h = network.forward(theta, X)
+    assert_allclose(with_entropy - plain, 0.7 * family.entropy(h))
+    if family is not gaussian:
+        expected = stats.entropy(family.mean(h), axis=1)
+        if family is FAMILIES["bernoulli"]:
+            p = family.mean(h)
+            expected = stats.entropy(np.stack([p, 1 - p]), axis=0).sum(axis=1)
+        assert_allclose(family.entropy(h), expected)
+
+
 # -------------------------------------------------------------------------- the contract
 
 
@@ -214,6 +272,7 @@ def test_gradient_equals_finite_differences_with_the_probe_held(
     rng, penalty, family, activation, hidden
 ):
     network, theta, X = draw_network(rng, hidden, activation, n=5)
+    theta = add_parameters(penalty, network, theta, rng)
     y = draw_targets(rng, family, 5, 3)
     probe = penalty.probe(network, family, theta, X, y, 0.4, rng)
     if evaluate(penalty, network, family, theta, probe) is None:
@@ -229,6 +288,7 @@ def test_gradient_equals_finite_differences_with_the_probe_held(
 @every_family
 def test_float32_stays_float32(rng, penalty, family):
     network, theta, X = draw_network(rng, (6, 5), "relu")
+    theta = add_parameters(penalty, network, theta, rng)
     theta, X = theta.astype(np.float32), X.astype(np.float32)
     y = draw_targets(rng, family, 9, 3).astype(np.float32)
     for epsilon in (0.3, np.array([0.1, 0.0, 1.0, 2.0])):
@@ -242,6 +302,9 @@ def test_float32_stays_float32(rng, penalty, family):
 @every_variant
 def test_zero_epsilon_costs_nothing(rng, penalty):
     network, theta, X = draw_network(rng)
+    theta = np.concatenate([theta, penalty.initial_parameters(3)])
+    if getattr(penalty, "entropy_weight", 0.0):
+        return  # it is charged wherever the point is
     for epsilon in (0.0, np.zeros(4)):
         probe = penalty.probe(network, gaussian, theta, X, np.zeros((9, 3)), epsilon, rng)
         value = evaluate(penalty, network, gaussian, theta, probe)

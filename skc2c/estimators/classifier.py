@@ -89,13 +89,24 @@ class C2CClassifier(ClassifierMixin, Perceptron):
         n_iter_no_change=10,
         warm_start=False,
         class_weight=None,
+        missing_label=None,
         dtype="auto",
         random_state=None,
         verbose=False,
     ):
         self._set_parameters(locals())
 
-    def fit(self, X, y, sample_weight=None):
+    def fit(
+        self,
+        X,
+        y,
+        sample_weight=None,
+        *,
+        X_unlabeled=None,
+        X_val=None,
+        y_val=None,
+        sample_weight_val=None,
+    ):
         """Fit the network.
 
         Parameters
@@ -117,7 +128,13 @@ class C2CClassifier(ClassifierMixin, Perceptron):
             On invalid parameters or data, fewer than two classes, or a loss that stops
             being finite. The estimator is then as it was before.
         """
-        return self._fit_or_leave(X, y, sample_weight)
+        further = {
+            "X_unlabeled": X_unlabeled,
+            "X_val": X_val,
+            "y_val": y_val,
+            "sample_weight_val": sample_weight_val,
+        }
+        return self._fit_or_leave(X, y, sample_weight, further)
 
     def predict(self, X):
         """Predict labels.
@@ -191,7 +208,7 @@ class C2CClassifier(ClassifierMixin, Perceptron):
             return self.classes_[h.argmax(axis=1)]
         return (h > 0).astype(int)
 
-    def _encode(self, y, weight, reset):
+    def _encode(self, y, weight, reset, is_validation=False):
         """One-hot rows, one 0/1 column (two classes) or the indicator matrix itself."""
         check_classification_targets(y)
         if type_of_target(y).startswith("multilabel"):
@@ -201,10 +218,10 @@ class C2CClassifier(ClassifierMixin, Perceptron):
         if reset:
             self.classes_ = classes
         elif not np.isin(classes, self.classes_).all():
-            raise ValueError(
-                f"warm_start=True needs the classes of the previous fit, {self.classes_}. "
-                f"Got {classes} instead."
-            )
+            asked = "y_val needs the classes of y"
+            if not is_validation:
+                asked = "warm_start=True needs the classes of the previous fit"
+            raise ValueError(f"{asked}, {self.classes_}. Got {classes} instead.")
         codes = np.searchsorted(self.classes_, y)
         weight = self._weigh_classes(codes, weight)
         present = self.classes_[np.unique(codes if weight is None else codes[weight > 0])]

@@ -3,27 +3,28 @@
 import copy
 import warnings
 from dataclasses import replace
+from functools import partial
 from numbers import Integral, Real
 from typing import NamedTuple
 
 import numpy as np
-from scipy import sparse
 from sklearn.base import BaseEstimator
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import train_test_split
 from sklearn.utils._param_validation import Interval, Options, StrOptions
-from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted, validate_data
 
 from skc2c.activations import ACTIVATIONS
+from skc2c.estimators.training_data import check_training_data
 from skc2c.families import FAMILIES
 from skc2c.memory import keep_freed_memory
 from skc2c.network import Network
-from skc2c.objective import Objective, row_blocks
+from skc2c.objective import Objective, TwoStreams, row_blocks
 from skc2c.penalties import PENALTIES, Penalty, make_penalty
 from skc2c.perturbations import check_epsilon
 from skc2c.random_streams import streams
-from skc2c.rows import Rows
-from skc2c.solvers import DivergenceError, Monitor, adam, batches, lbfgs
+from skc2c.rows import Picked, Rows, Stack
+from skc2c.solvers import DivergenceError, Monitor, adam, batches, endless, lbfgs, paired
 from skc2c.threads import blas_threads_taken, in_pieces, map_in_order
 
 _NON_NEGATIVE = Interval(Real, 0, None, closed="left")
@@ -60,6 +61,7 @@ class Perceptron(BaseEstimator):
         "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
         "n_iter_no_change": [_COUNT, Options(Real, {np.inf})],
         "warm_start": ["boolean"],
+        "missing_label": "no_validation",  # any object may mark a row
         "dtype": [StrOptions({"auto", "float32", "float64"})],
         "random_state": ["random_state"],
         "verbose": ["verbose"],
@@ -73,23 +75,24 @@ class Perceptron(BaseEstimator):
 
     # ------------------------------------------------------------------------- fitting
 
-    def _fit_or_leave(self, X, y, sample_weight):
+    def _fit_or_leave(self, X, y, sample_weight, further):
         """Fit on a copy and take over the outcome: an error leaves `self` as it was."""
         attempt = copy.copy(self)
-        attempt._fit(X, y, sample_weight)
+        attempt._fit(X, y, sample_weight, further)
         self.__dict__ = attempt.__dict__
         return self
 
-    def _fit(self, X, y, sample_weight):
+    def _fit(self, X, y, sample_weight, further):
         keep_freed_memory()
         penalty = self._validate_parameters()
         continues = self.warm_start and hasattr(self, "coefs_")
         previous = (self._network(), self.out_activation_) if continues else None
-        X, y, weight = self._validate_rows(X, y, sample_weight, reset=not continues)
+        data = check_training_data(self, X, y, sample_weight, **further, reset=not continues)
+        X, y, weight = data.labelled
         epsilon = check_epsilon(self.epsilon, X.shape[1])
         y, weight, self.out_activation_ = self._encode(y, weight, reset=not continues)
-        draws = _Draws(*streams(self.random_state, 4))
-        train, held_out = self._split(_used_rows(X, y, weight), draws.split)
+        draws = _Draws(*streams(self.random_state, 5))
+        train, held_out = self._split(_used_rows(X, y, weight), data.validation, draws.split)
         if self.solver == "lbfgs":
             train = train.canonical()
         center, scale = self._center_and_scale(train.y, train.weight)
@@ -101,12 +104,31 @@ class Perceptron(BaseEstimator):
             theta = self._stored_theta(network, center, scale)
         else:
             theta = network.initialize(draws.initial, train.X.dtype)
-        # A numpy scalar would widen float32, a Python one does not.
-        alpha, l2 = float(self.alpha), float(self.l2)
-        objective = Objective(network, self._family(), penalty, alpha, epsilon, l2, train)
+        extra = self._penalty_start(penalty, network, continues)
+        theta = np.concatenate([theta, extra], dtype=theta.dtype)
+        objective = self._objective(network, penalty, epsilon, train, data.unlabeled)
         monitor = self._monitor(network, held_out, center, scale)
         solution = self._solve(objective, theta, monitor, draws)
         self._store(network, solution, center, scale, X.dtype, len(train))
+
+    def _objective(self, network, penalty, epsilon, train, unlabeled):
+        """The objective on the labelled rows, or on these and on a pool of all rows."""
+        # A numpy scalar would widen float32, a Python one does not.
+        settings = {"alpha": float(self.alpha), "epsilon": epsilon}
+        l2, family = float(self.l2), self._family()
+        if unlabeled and not penalty.needs_no_label:
+            warnings.warn(
+                f"penalty={self.penalty!r} learns nothing from rows without a label: they are "
+                "left out. Use 'c2c', 'vat' or 'jacobian'.",
+                stacklevel=5,
+            )
+        if not unlabeled or not penalty.needs_no_label:
+            return Objective(network, family, penalty, l2=l2, rows=train, **settings)
+        pool = _pool(train, unlabeled)
+        return TwoStreams(
+            Objective(network, family, Penalty(), l2=l2, rows=train, **settings),
+            Objective(network, family, penalty, l2=0.0, rows=pool, **settings),
+        )
 
     def _validate_parameters(self):
         """Check every parameter that can be checked without data; return the penalty."""
@@ -124,29 +146,18 @@ class Perceptron(BaseEstimator):
             )
         return tuple(int(unit) for unit in units)
 
-    def _validate_rows(self, X, y, sample_weight, reset):
-        """Check X, y and the weights (None stands for ones)."""
-        X, y = validate_data(
-            self, X, y, accept_sparse="csr", dtype=_FLOATS, reset=reset, **self._y_checks
-        )
-        if sparse.issparse(X) and not X.has_canonical_format:
-            X = X.copy()
-            X.sum_duplicates()
-        if sample_weight is None:
-            return X, y, None
-        weight = _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
-        if not weight.any():
-            raise ValueError("sample_weight: the weights of all rows are zero.")
-        return X, y, weight
-
     def _training_dtype(self):
         automatic = {"adam": "float32", "lbfgs": "float64"}[self.solver]
         return np.dtype(automatic if self.dtype == "auto" else self.dtype)
 
-    def _split(self, rows, draws):
+    def _split(self, rows, validation, draws):
         """Rows to train on, and rows held out for early stopping (or None)."""
         if not self.early_stopping:
             return rows, None
+        if validation is not None:
+            X, y, weight = validation
+            y, weight, _ = self._encode(y, weight, reset=False, is_validation=True)
+            return rows, _used_rows(X, y, weight)
         try:
             kept, held_out = train_test_split(
                 np.arange(len(rows)),
@@ -181,6 +192,12 @@ class Perceptron(BaseEstimator):
         intercepts = [*self.intercepts_[:-1], (self.intercepts_[-1] - center) / unit]
         return network.pack(coefs, intercepts, self._training_dtype())
 
+    def _penalty_start(self, penalty, network, continues):
+        """Where the penalty's own parameters start."""
+        start = penalty.initial_parameters(network.layer_units[-1])
+        same = continues and len(self.penalty_parameters_) == len(start)
+        return self.penalty_parameters_ if same else start
+
     def _monitor(self, network, held_out, center, scale):
         if held_out is None:
             # L-BFGS has a criterion of its own, the gradient; Adam watches the loss.
@@ -211,14 +228,10 @@ class Perceptron(BaseEstimator):
         return solution
 
     def _run_adam(self, objective, theta, monitor, draws):
-        n = len(objective.rows)
-        size = min(self._batch_size(n), n)
+        epoch = self._epoch(objective, draws)
 
         def step(theta, batch):
             return objective.on_batch(theta, batch, draws.probe)
-
-        def epoch():
-            return batches(n, size, draws.order if self.shuffle else None)
 
         return adam(
             step,
@@ -228,6 +241,19 @@ class Perceptron(BaseEstimator):
             max_iter=self.max_iter,
             monitor=monitor,
         )
+
+    def _epoch(self, objective, draws):
+        """How to cut the rows into the batches of an epoch."""
+        order, labelled_order = (
+            (draws.order, draws.labelled_order) if self.shuffle else (None, None)
+        )
+        if isinstance(objective, Objective):
+            n = len(objective.rows)
+            return partial(batches, n, min(self._batch_size(n), n), order)
+        n, n_labelled = len(objective.pool.rows), len(objective.labelled.rows)
+        size = min(self._batch_size(n), n)
+        labelled = endless(n_labelled, min(size, n_labelled), labelled_order)
+        return lambda: paired(batches(n, size, order), labelled)
 
     def _batch_size(self, n):
         if self.batch_size == "auto":
@@ -272,6 +298,7 @@ class Perceptron(BaseEstimator):
 
     def _store(self, network, solution, center, scale, dtype, n_rows):
         coefs, intercepts = network.unpack(solution.theta.astype(np.float64))
+        self.penalty_parameters_ = solution.theta[network.size :].astype(dtype)
         coefs[-1] *= scale
         intercepts[-1] = intercepts[-1] * scale + center
         self.coefs_ = [coef.astype(dtype) for coef in coefs]
@@ -325,6 +352,7 @@ class _Draws(NamedTuple):
     initial: np.random.Generator
     order: np.random.Generator
     probe: np.random.Generator
+    labelled_order: np.random.Generator
 
 
 def _require_same(previous, asked):
@@ -340,6 +368,14 @@ def _used_rows(X, y, weight):
     rows = Rows(X, y, np.ones(len(y)) if weight is None else weight)
     used = np.flatnonzero(rows.weight)
     return rows if len(used) == len(rows) else rows.take(used)
+
+
+def _pool(train, unlabeled):
+    """Labelled and unlabelled rows together, without their targets; the latter weigh one."""
+    n = sum(matrix.shape[0] for matrix in unlabeled)
+    X = train.X if train.places is None else Picked(train.X, train.places)
+    X = Stack([X, *unlabeled], train.X.dtype)
+    return Rows(X, None, np.concatenate([train.weight, np.ones(n)]))
 
 
 def _standardize(rows, center, scale, dtype):

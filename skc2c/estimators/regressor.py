@@ -88,13 +88,24 @@ class C2CRegressor(MultiOutputMixin, RegressorMixin, Perceptron):
         n_iter_no_change=10,
         warm_start=False,
         loss="squared_error",
+        missing_label=None,
         dtype="auto",
         random_state=None,
         verbose=False,
     ):
         self._set_parameters(locals())
 
-    def fit(self, X, y, sample_weight=None):
+    def fit(
+        self,
+        X,
+        y,
+        sample_weight=None,
+        *,
+        X_unlabeled=None,
+        X_val=None,
+        y_val=None,
+        sample_weight_val=None,
+    ):
         """Fit the network.
 
         Parameters
@@ -116,7 +127,13 @@ class C2CRegressor(MultiOutputMixin, RegressorMixin, Perceptron):
             On invalid parameters or data, or a loss that stops being finite. The
             estimator is then as it was before.
         """
-        return self._fit_or_leave(X, y, sample_weight)
+        further = {
+            "X_unlabeled": X_unlabeled,
+            "X_val": X_val,
+            "y_val": y_val,
+            "sample_weight_val": sample_weight_val,
+        }
+        return self._fit_or_leave(X, y, sample_weight, further)
 
     def predict(self, X):
         """Predict targets.
@@ -133,7 +150,7 @@ class C2CRegressor(MultiOutputMixin, RegressorMixin, Perceptron):
         h = self._link(X)
         return h[:, 0] if h.shape[1] == 1 else h
 
-    def _encode(self, y, weight, reset):
+    def _encode(self, y, weight, reset, is_validation=False):
         if y.ndim == 2 and y.shape[1] == 1:
             y = column_or_1d(y, warn=True)
         y = y.reshape(len(y), -1).astype(np.float64, copy=False)

@@ -1,0 +1,275 @@
+"""Learning from rows without a label, through the front door."""
+
+import warnings
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose, assert_array_equal
+from scipy import sparse
+from sklearn import config_context
+from sklearn.base import clone
+from sklearn.datasets import load_digits, make_moons
+from sklearn.model_selection import GridSearchCV, cross_val_score
+from sklearn.pipeline import Pipeline
+from sklearn.preprocessing import StandardScaler
+from test_penalties import VARIANTS
+
+from skc2c import VAT, C2CClassifier, C2CRegressor
+from skc2c.missing_labels import is_missing
+from skc2c.model_selection import SemiSupervisedSplit
+from skc2c.penalties import PENALTIES
+
+WITHOUT_LABELS = [name for name, cls in PENALTIES.items() if cls.needs_no_label]
+every_penalty = pytest.mark.parametrize("penalty", WITHOUT_LABELS)
+both_solvers = pytest.mark.parametrize("solver", ["adam", "lbfgs"])
+
+
+def quick(cls=C2CClassifier, **parameters):
+    return cls((8,), random_state=0, **{"max_iter": 4, **parameters})
+
+
+def moons(n=60, n_labelled=10):
+    X, y = make_moons(n, noise=0.1, random_state=0)
+    y[n_labelled:] = -1
+    return X, y
+
+
+def same(a, b):
+    for one, other in zip(a.coefs_, b.coefs_, strict=True):
+        assert_array_equal(one, other)
+
+
+# ------------------------------------------------------------------------- two ways in
+
+
+@every_penalty
+@both_solvers
+def test_marked_rows_and_extra_rows_are_the_same(penalty, solver):
+    X, y = moons()
+    y[[0, 20]], y[40] = [0, 1], 1
+    labelled = y != -1
+    settings = {"penalty": penalty, "solver": solver, "alpha": 1.0, "max_iter": 20}
+    marked = quick(missing_label=-1, **settings).fit(X, y)
+    model = quick(**settings)
+    extra = clone(model).fit(X[labelled], y[labelled], X_unlabeled=X[~labelled])
+    same(marked, extra)
+    without = clone(model).fit(X[labelled], y[labelled])
+    assert abs(without.coefs_[0] - extra.coefs_[0]).max() > 1e-6
+    half = y.copy()
+    half[~labelled] = -1
+    keep = np.flatnonzero(labelled | (np.arange(60) < 30))
+    rest = np.flatnonzero(~labelled & (np.arange(60) >= 30))
+    both = quick(missing_label=-1, **settings)
+    same(both.fit(X[keep], half[keep], X_unlabeled=X[rest]), extra)
+
+
+@both_solvers
+def test_regression_marks_rows_with_nan(solver):
+    X, _ = moons()
+    y = X[:, 0] * X[:, 1]
+    y[15:] = np.nan
+    marked = quick(C2CRegressor, solver=solver, missing_label=np.nan).fit(X, y)
+    extra = quick(C2CRegressor, solver=solver).fit(X[:15], y[:15], X_unlabeled=X[15:])
+    same(marked, extra)
+    assert np.isfinite(marked.predict(X)).all()
+    two = np.column_stack([y, 2 * y])
+    assert quick(C2CRegressor, missing_label=np.nan).fit(X, two).predict(X).shape == (60, 2)
+
+
+def test_string_labels(rng):
+    X, y = moons()
+    names = np.array(["left", "right", "?"])[y]
+    clf = quick(missing_label="?").fit(X, names)
+    assert_array_equal(clf.classes_, ["left", "right"])
+    same(clf, quick(missing_label=-1).fit(X, y))
+
+
+def test_by_default_nothing_is_special():
+    X, y = make_moons(60, random_state=0)
+    y = 2 * y - 1
+    clf = quick().fit(X, y)
+    assert_array_equal(clf.classes_, [-1, 1])
+    with pytest.raises(ValueError, match="NaN"):
+        quick(C2CRegressor).fit(X, np.where(y > 0, np.nan, 1.0))
+
+
+def test_no_row_marked_is_ordinary_training():
+    X, y = make_moons(60, random_state=0)
+    same(quick(missing_label=-1).fit(X, y), quick().fit(X, y))
+
+
+@pytest.mark.parametrize(
+    ("fit", "message"),
+    [
+        (lambda X, y: quick(missing_label=-1).fit(X, np.full(60, -1)), "No row of y has a label"),
+        (lambda X, y: quick(missing_label=-1).fit(X, None), "y is needed"),
+        (lambda X, y: quick(missing_label=-1).fit(X, y[:5]), "inconsistent numbers of samples"),
+        (lambda X, y: quick().fit(X, y, X_unlabeled=X[:, :1]), "1 features"),
+        (lambda X, y: quick().fit(X, y, X_unlabeled=X * np.nan), "NaN"),
+        (lambda X, y: quick().fit(X, y, X_val=X), "X_val and y_val go together"),
+        (lambda X, y: quick().fit(X, y, X_val=X, y_val=y), "early_stopping=False"),
+        (lambda X, y: quick().fit(X, y, sample_weight_val=y), "sample_weight_val"),
+        (
+            lambda X, y: quick(C2CRegressor, missing_label=np.nan).fit(
+                X, np.column_stack([X[:, 0], np.full(60, np.nan)])
+            ),
+            "marks only some of the outputs",
+        ),
+        (
+            lambda X, y: quick(early_stopping=True).fit(X, y, X_val=X, y_val=y + 7),
+            "y_val",
+        ),
+    ],
+)
+def test_bad_input_is_named_and_changes_nothing(fit, message):
+    X, y = moons()
+    with pytest.raises(ValueError, match=message):
+        fit(X, y)
+
+
+@pytest.mark.parametrize("penalty", ["noise", None])
+def test_penalties_that_need_labels_say_so(penalty):
+    X, y = moons()
+    with pytest.warns(UserWarning, match="learns nothing from rows without a label"):
+        clf = quick(penalty=penalty, missing_label=-1).fit(X, y)
+    same(clf, quick(penalty=penalty).fit(X[:10], y[:10]))
+
+
+def test_is_missing_of_many_kinds():
+    assert_array_equal(is_missing([1, -1], None), [False, False])
+    assert_array_equal(is_missing([1.0, np.nan], float("nan")), [False, True])
+    assert_array_equal(is_missing(np.array(["a", None], object), "a"), [True, False])
+    assert_array_equal(is_missing([1, 2], "a"), [False, False])
+
+
+# ------------------------------------------------------------------------------ the pool
+
+
+@pytest.mark.parametrize("penalty", [p for p in VARIANTS if p.needs_no_label], ids=str)
+def test_alpha_does_not_depend_on_the_labelled_fraction(penalty):
+    """With every labelled row given three times over, each mean stays what it was."""
+    X, y = moons(40, 20)
+    fits = [
+        quick(penalty=penalty, solver="lbfgs", l2=l2, max_iter=3).fit(
+            np.tile(X[:20], (times, 1)), np.tile(y[:20], times), X_unlabeled=X[20:]
+        )
+        for times, l2 in ((1, 1.0), (1, 1.0))
+    ]
+    same(*fits)
+
+
+@both_solvers
+@pytest.mark.parametrize("container", [sparse.csr_matrix, sparse.csr_array])
+def test_sparse_and_memory_mapped_rows(tmp_path, solver, container):
+    rng = np.random.default_rng(0)
+    X = np.where(rng.random((80, 6)) < 0.5, 0.0, rng.normal(size=(80, 6)))
+    y = (X[:20, 0] > 0) * 1
+    dense = quick(solver=solver).fit(X[:20], y, X_unlabeled=X[20:])
+    same(quick(solver=solver).fit(container(X[:20]), y, X_unlabeled=container(X[20:])), dense)
+    same(quick(solver=solver).fit(X[:20], y, X_unlabeled=container(X[20:])), dense)
+    np.save(tmp_path / "X.npy", X[20:])
+    mapped = np.load(tmp_path / "X.npy", mmap_mode="r")
+    same(quick(solver=solver).fit(X[:20], y, X_unlabeled=mapped), dense)
+
+
+@both_solvers
+def test_weights_and_early_stopping(solver):
+    X, y = make_moons(200, noise=0.1, random_state=0)
+    unlabeled = make_moons(200, noise=0.1, random_state=1)[0]
+    model = quick(solver=solver, early_stopping=True, max_iter=20)
+    clf = clone(model).fit(X[:100], y[:100], np.linspace(0, 1, 100), X_unlabeled=unlabeled)
+    assert len(clf.validation_scores_) == clf.n_iter_
+    given = {"X_val": X[100:], "y_val": y[100:], "sample_weight_val": np.linspace(0, 1, 100)}
+    clf = clone(model).fit(X[:100], y[:100], X_unlabeled=unlabeled, **given)
+    score = clf.score(X[100:], y[100:], given["sample_weight_val"])
+    assert_allclose(score, clf.best_validation_score_)
+
+
+def test_zero_weight_drops_an_unlabelled_row():
+    X, y = moons()
+    weight = np.ones(60)
+    weight[50:] = 0.0
+    same(quick(missing_label=-1).fit(X, y, weight), quick(missing_label=-1).fit(X[:50], y[:50]))
+
+
+# ------------------------------------------------------------- routing, and its two traps
+
+
+def routed(**parameters):
+    net = quick(**parameters).set_fit_request(X_unlabeled=True)
+    return Pipeline([("scale", StandardScaler()), ("net", net)], transform_input=["X_unlabeled"])
+
+
+def test_a_pipeline_in_a_grid_scales_unlabelled_rows_like_each_fold():
+    X, y = make_moons(60, noise=0.1, random_state=0)
+    X_unlabeled = make_moons(90, noise=0.1, random_state=1)[0] * 1000
+    with config_context(enable_metadata_routing=True):
+        grid = GridSearchCV(routed(), {"net__alpha": [0.1, 1.0]}, cv=3)
+        grid.fit(X * 1000, y, X_unlabeled=X_unlabeled)
+        by_hand = StandardScaler().fit(X * 1000)
+        expected = quick(alpha=grid.best_params_["net__alpha"]).fit(
+            by_hand.transform(X * 1000), y, X_unlabeled=by_hand.transform(X_unlabeled)
+        )
+    same(grid.best_estimator_[-1], expected)
+
+
+def test_unlabelled_rows_on_another_scale_warn():
+    """What happens in a pipeline without transform_input."""
+    X, y = moons()
+    with pytest.warns(UserWarning, match="another scale than X.*transform_input"):
+        quick().fit(X[:10], y[:10], X_unlabeled=1000 * X[10:])
+    with warnings.catch_warnings():
+        warnings.filterwarnings("error", message=".*another scale")
+        quick(tol=0).fit(X[:10], y[:10], X_unlabeled=2 * X[10:] + 0.5)
+
+
+def test_a_grid_slices_unlabelled_rows_of_the_same_number():
+    """scikit-learn takes any fit parameter of the length of X for one that goes with its rows."""
+    X, y = make_moons(60, noise=0.1, random_state=0)
+    lengths = []
+
+    class Spy(C2CClassifier):
+        def fit(self, X, y, sample_weight=None, *, X_unlabeled=None):
+            lengths.append(len(X_unlabeled))
+            return super().fit(X, y, sample_weight, X_unlabeled=X_unlabeled)
+
+    for extra in (60, 61):
+        grid = GridSearchCV(Spy((4,), max_iter=1), {"alpha": [0.1]}, cv=3, refit=False)
+        grid.fit(X, y, X_unlabeled=np.resize(X, (extra, 2)))
+    assert lengths == [40] * 3 + [61] * 3
+
+
+# -------------------------------------------------------------------------- what it is for
+
+
+@pytest.mark.parametrize(
+    ("penalty", "alpha", "epsilon", "least"),
+    [(None, 0.0, 0.0, 0.0), ("c2c", 3.0, 0.1, 0.945), ("vat", 1.0, 0.5, 0.955)],
+    ids=str,
+)
+def test_digits_with_a_hundred_labels(penalty, alpha, epsilon, least):
+    """One seed of the table in docs/semi_supervised.md, with room for its error."""
+    X, y = load_digits(return_X_y=True)
+    rng = np.random.default_rng(0)
+    order = rng.permutation(len(y))
+    train, test = order[:1257], order[1257:]
+    X = X / 16 - X[train].mean(axis=0) / 16
+    picked = np.concatenate([train[y[train] == k][:10] for k in range(10)])
+    rest = np.setdiff1d(train, picked)
+    clf = C2CClassifier(
+        (100, 100), penalty=penalty, alpha=alpha, epsilon=epsilon, l2=0.1, random_state=0
+    )
+    extra = {"X_unlabeled": X[rest]} if penalty else {}
+    score = clf.fit(X[picked], y[picked], **extra).score(X[test], y[test])
+    assert score >= least - 0.02
+    if penalty is None:
+        assert score < 0.94
+
+
+def test_cross_validation_scores_labelled_rows_only():
+    X, y = load_digits(return_X_y=True)
+    X, marked = X / 16, y.copy()
+    marked[np.random.default_rng(0).random(len(y)) < 0.9] = -1
+    clf = C2CClassifier(penalty=VAT(), missing_label=-1, max_iter=30, random_state=0)
+    cv = SemiSupervisedSplit(cv=3)
+    assert cross_val_score(clf, X, marked, cv=cv).mean() > 0.8
