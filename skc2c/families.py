@@ -102,6 +102,13 @@ class Family:
         # The negative log-likelihood is linear in y: its mean is that of the mean.
         return self.nll_and_gradient(self._mean(h), h)[0]
 
+    def imbalance(self, h):
+        """Divergence, a number, of the mean response averaged over rows from the uniform one.
+
+        In nats; zero where every class is as frequent as the others. Traceable.
+        """
+        raise NotImplementedError
+
     def fisher(self, h, v):
         """Fisher-vector product F(h) v, (n, K). Also the derivative of the mean along v."""
         raise NotImplementedError
@@ -136,6 +143,9 @@ class Gaussian(Family):
 
     def entropy(self, h):
         return np.zeros(len(h), dtype=h.dtype)
+
+    def imbalance(self, h):
+        return 0.0  # no response of a normal distribution is more usual than another
 
     def fisher(self, h, v):
         return v
@@ -172,6 +182,10 @@ class Bernoulli(Family):
         small = np.log1p(p * np.expm1(np.clip(d, -1.0, 1.0)))
         large = np.logaddexp(other, 0.0) - np.logaddexp(low, 0.0)
         return (np.where(np.abs(d) < 1.0, small, large) - p * d).sum(axis=1), gradient
+
+    def imbalance(self, h):
+        p = anp.mean(self.mean(h), axis=0)
+        return _sum_log(p, 2.0) + _sum_log(1.0 - p, 2.0)
 
     def fisher(self, h, v):
         return expit(h) * expit(-h) * v
@@ -218,6 +232,9 @@ class Categorical(Family):
             return small, gradient
         return np.where(near, small, _log_sum_exp(log_softmax(h, axis=1) + d)), gradient
 
+    def imbalance(self, h):
+        return _sum_log(anp.mean(self.mean(h), axis=0), h.shape[1])
+
     def fisher(self, h, v):
         # F does not see a constant: without v's entry at the likeliest class, nothing cancels.
         v = v - v.take(_top(h))[:, None]
@@ -228,6 +245,11 @@ class Categorical(Family):
         p = self.mean(h)
         apart = anp.einsum("ni,nj->nij", p, p) * (1.0 - np.eye(h.shape[1], dtype=h.dtype))
         return _diagonal(anp.sum(apart, axis=2)) - apart
+
+
+def _sum_log(p, count):
+    """Sum of ``p log(count p)``, finite where p is zero. Traceable."""
+    return anp.sum(p * anp.log(count * p + np.finfo(p.dtype).tiny))
 
 
 def _top(h):

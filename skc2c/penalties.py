@@ -333,13 +333,21 @@ class VAT(_Nearby):
         ``perturbation='adversarial'``.
     entropy_weight : float, default=0.0
         Weight of the entropy of ``p(.|h)`` at the row itself, which is added: outputs are to
-        be certain as well as smooth (Grandvalet & Bengio, 2005). For rows without a label. A
-        normal distribution of unit variance has the same entropy everywhere.
+        be certain as well as smooth (Grandvalet & Bengio, 2005). For rows without a label. No
+        part in regression.
+    balance_weight : float, default=0.0
+        Weight of the divergence, which is added, of the mean probabilities of a batch (of
+        a block of rows with L-BFGS) from equal ones. With few labels and `entropy_weight` it
+        keeps classes from swallowing each other, if they are about equally frequent among the
+        unlabelled rows. No part in regression.
 
     References
     ----------
     T. Miyato, S. Maeda, M. Koyama, K. Nakae, S. Ishii, "Distributional smoothing with
     virtual adversarial training", ICLR 2016.
+
+    W. Hu, T. Miyato, S. Tokui, E. Matsumoto, M. Sugiyama, "Learning discrete representations
+    via information maximizing self-augmented training", ICML 2017: certain and balanced.
 
     Examples
     --------
@@ -353,6 +361,7 @@ class VAT(_Nearby):
         "n_perturbations": _COUNT,
         "n_power_iterations": _COUNT,
         "entropy_weight": [Interval(Real, 0, None, closed="left")],
+        "balance_weight": [Interval(Real, 0, None, closed="left")],
     }
 
     def __init__(
@@ -361,21 +370,25 @@ class VAT(_Nearby):
         n_perturbations=1,
         n_power_iterations=1,
         entropy_weight=0.0,
+        balance_weight=0.0,
     ):
         self.perturbation = perturbation
         self.n_perturbations = n_perturbations
         self.n_power_iterations = n_power_iterations
         self.entropy_weight = entropy_weight
+        self.balance_weight = balance_weight
 
     def metric(self, family):
         return family.fisher
 
     def value(self, network, family, theta, probe, outputs):
-        divergence = super().value(network, family, theta, probe, outputs)
-        if self.entropy_weight == 0.0:
-            return divergence
-        entropy = family.entropy(outputs.h[: outputs.n])
-        return divergence + float(self.entropy_weight) * entropy
+        cost = super().value(network, family, theta, probe, outputs)
+        h = outputs.h[: outputs.n]  # not held, unlike the target of the divergence
+        if self.entropy_weight:
+            cost = cost + float(self.entropy_weight) * family.entropy(h)
+        if self.balance_weight:
+            cost = cost + float(self.balance_weight) * family.imbalance(h)
+        return cost
 
     def _distance(self, family):
         return _divergence(family)

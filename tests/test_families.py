@@ -104,10 +104,11 @@ def test_derivatives_equal_finite_differences(rng, family):
         "kl, near": (lambda other: (family.kl(h, other) * mix).sum(), other),
         "mean": (lambda h: (family.mean(h) * v).sum(), h),
         "entropy": (lambda h: (family.entropy(h) * mix).sum(), h),
+        "imbalance": (family.imbalance, h),
         "mean_jacobian": (lambda h: (family.mean_jacobian(h) * v[:, :, None]).sum(), h),
     }
     for name, (function, at) in functions.items():
-        if family is FAMILIES["gaussian"] and name in ("mean_jacobian", "entropy"):
+        if family is FAMILIES["gaussian"] and name in ("mean_jacobian", "entropy", "imbalance"):
             continue  # constant
         assert_gradient(function, autograd.grad(function)(at), at, rng)
 

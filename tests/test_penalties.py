@@ -38,7 +38,7 @@ VARIANTS = [
     VAT("random", n_perturbations=2),
     VAT(n_power_iterations=3),
     Noise(),
-    VAT(entropy_weight=0.5),
+    VAT(entropy_weight=0.5, balance_weight=0.4),
     Ladder(),
     Ladder("adversarial"),
     Ladder(n_perturbations=3),
@@ -261,6 +261,21 @@ def test_entropy_is_added_to_the_divergence(rng, family):
         assert_allclose(family.entropy(h), expected)
 
 
+def test_balance_is_the_divergence_of_the_mean_probabilities(rng):
+    network, theta, X = draw_network(rng, (6, 5))
+    family = FAMILIES["categorical"]
+    probe = VAT().probe(network, family, theta, X, None, 0.5, rng)
+    plain, balanced = (
+        evaluate(VAT(balance_weight=weight), network, family, theta, probe) for weight in (0.0, 0.7)
+    )
+    mean = family.mean(network.forward(theta, X)).mean(axis=0)
+    assert_allclose(balanced - plain, 0.7 * stats.entropy(mean, np.full(3, 1 / 3)))
+    certain = np.array([[1e4, 0.0, 0.0]])
+    assert_allclose(family.imbalance(certain), np.log(3))
+    assert_allclose(FAMILIES["bernoulli"].imbalance(np.array([[1e4], [-1e4]])), 0.0, atol=1e-12)
+    assert_allclose(FAMILIES["bernoulli"].imbalance(np.array([[1e4]])), np.log(2))
+
+
 # -------------------------------------------------------------------------- the contract
 
 
@@ -304,7 +319,7 @@ def test_zero_epsilon_costs_nothing(rng, penalty):
     network, theta, X = draw_network(rng)
     theta = np.concatenate([theta, penalty.initial_parameters(3)])
     if getattr(penalty, "entropy_weight", 0.0):
-        return  # it is charged wherever the point is
+        return  # that is charged without a perturbation too
     for epsilon in (0.0, np.zeros(4)):
         probe = penalty.probe(network, gaussian, theta, X, np.zeros((9, 3)), epsilon, rng)
         value = evaluate(penalty, network, gaussian, theta, probe)
