@@ -1,0 +1,133 @@
+"""Permutation-invariant MNIST with 100, 1,000 and all labels.
+
+Usage: python benchmarks/mnist.py [--npz FILE] [--labels 100 1000 all] [--draws 3]
+           [--settings NAME ...] [--minutes 30] [--output FILE]
+
+The data come from fetch_openml, or from an .npz file with X (n, 784 or n, 28, 28; 0 to 255)
+and y; the last 10,000 rows are held out. Pixels are divided by 255 and centred, and, where a
+setting says so, projected on their leading principal components (computed without labels, not
+whitened, so that distances stay those of the images). A row whose next run would not end
+within the minutes given is left out. Prints one Markdown table with the settings of every row.
+"""
+
+import argparse
+import time
+import warnings
+from pathlib import Path
+
+import numpy as np
+from sklearn.datasets import fetch_openml
+from sklearn.decomposition import PCA
+from sklearn.exceptions import ConvergenceWarning
+from timing import markdown
+
+from skc2c import VAT, C2CClassifier
+
+SURE = {"entropy_weight": 0.1, "balance_weight": 0.4}
+SETTINGS = {
+    "supervised": {"penalty": None, "components": 60},
+    "vat": {"penalty": VAT(), "epsilon": 0.5, "components": 60},
+    "vat, random": {
+        "penalty": VAT("random", **SURE),
+        "epsilon": 0.1,
+        "components": 60,
+    },
+    "vat, entropy, balance": {"penalty": VAT(**SURE), "epsilon": 0.7, "components": 60},
+    "c2c": {"penalty": "c2c", "epsilon": 0.03, "components": 60},
+    "ladder": {"penalty": "ladder", "epsilon": 0.03, "components": 60},
+}
+COMMON = {
+    "hidden_layer_sizes": (300, 150),
+    "alpha": 1.0,
+    "l2": 0.0,
+    "batch_size": 256,
+    "max_iter": 15,
+    "n_iter_no_change": np.inf,
+    "missing_label": -1,
+}
+
+
+def load(path):
+    """Centred pixels and labels, training rows and the last 10,000."""
+    if path:
+        with np.load(path) as data:
+            X, y = data["X"], data["y"]
+    else:
+        X, y = fetch_openml("mnist_784", return_X_y=True, as_frame=False)
+    X = X.reshape(len(X), -1).astype(np.float32) / 255
+    y = y.astype(int)
+    X -= X[:-10_000].mean(axis=0)
+    return X[:-10_000], y[:-10_000], X[-10_000:], y[-10_000:]
+
+
+def mark(y, n_labels, seed):
+    """Y with -1 for all but n_labels rows, as many of each class."""
+    if n_labels == "all":
+        return y.copy()
+    rng, marked = np.random.default_rng(seed), np.full(len(y), -1)
+    for k in range(10):
+        known = rng.permutation(np.flatnonzero(y == k))[: int(n_labels) // 10]
+        marked[known] = k
+    return marked
+
+
+def error(setting, n_labels, seed, X, y, X_test, y_test):
+    """Test error in per cent, and seconds."""
+    start = time.perf_counter()
+    settings = {**COMMON, **setting}
+    components = settings.pop("components")
+    if components:
+        pca = PCA(components, random_state=0).fit(X)
+        X, X_test = pca.transform(X), pca.transform(X_test)
+    marked = mark(y, n_labels, seed)
+    if settings["penalty"] is None and n_labels != "all":
+        X, marked = X[marked != -1], marked[marked != -1]
+        settings |= {"max_iter": 3000}
+    clf = C2CClassifier(random_state=seed, **settings).fit(X, marked)
+    return 100 * (1 - clf.score(X_test, y_test)), time.perf_counter() - start
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--npz")
+    parser.add_argument("--labels", nargs="+", default=["100", "1000", "all"])
+    parser.add_argument("--draws", type=int, default=3)
+    parser.add_argument("--settings", nargs="+", choices=SETTINGS, default=list(SETTINGS))
+    parser.add_argument("--minutes", type=float, default=30.0)
+    parser.add_argument("--output", type=Path)
+    options = parser.parse_args()
+    warnings.simplefilter("ignore", ConvergenceWarning)
+    data, start, lines = load(options.npz), time.perf_counter(), []
+    for n_labels in options.labels:
+        for name in options.settings:
+            errors, took = [], 0.0
+            for seed in range(options.draws):
+                left = 60 * options.minutes - (time.perf_counter() - start)
+                if took > left:
+                    break
+                figure, took = error(SETTINGS[name], n_labels, seed, *data)
+                errors.append(figure)
+            if errors:
+                shown = [f"{figure:.2f}" for figure in errors]
+                settings = {**COMMON, **SETTINGS[name]}
+                said = ", ".join(f"{key}={value}" for key, value in settings.items())
+                lines.append(
+                    [
+                        n_labels,
+                        name,
+                        f"{np.mean(errors):.2f}",
+                        ", ".join(shown),
+                        f"{took:.0f}",
+                        said,
+                    ]
+                )
+                print(lines[-1], flush=True)
+    header = ["labels", "", "test error, %", "draws", "seconds a run", "settings"]
+    text = markdown(header, lines) + "\n"
+    print(text)
+    if options.output:
+        options.output.write_text(text)
+
+
+if __name__ == "__main__":
+    main()
