@@ -119,3 +119,13 @@ def test_quickstart_example_runs_and_draws(tmp_path):
     for name in ("c2c", "jacobian", "vat", "noise", "MLPClassifier", "MLPRegressor"):
         assert name in out
     assert (tmp_path / "picture.png").stat().st_size > 20_000
+
+
+@pytest.mark.parametrize("subject", ["moons", "digits", "regression"])
+def test_semi_supervised_examples_run_and_draw(tmp_path, subject):
+    script = ROOT / "examples" / f"plot_semi_supervised_{subject}.py"
+    command = [sys.executable, str(script), "--output", str(tmp_path / "picture.png"), "--fast"]
+    out = subprocess.run(command, capture_output=True, text=True, check=True, cwd=ROOT).stdout
+    assert "c2c" in out
+    assert "vat" in out
+    assert (tmp_path / "picture.png").stat().st_size > 10_000

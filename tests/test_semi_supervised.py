@@ -223,6 +223,7 @@ def test_unlabelled_rows_on_another_scale_warn():
         quick(tol=0).fit(X[:10], y[:10], X_unlabeled=2 * X[10:] + 0.5)
 
 
+@pytest.mark.filterwarnings("ignore:.*has collapsed")  # hardly trained
 def test_a_grid_slices_unlabelled_rows_of_the_same_number():
     """scikit-learn takes any fit parameter of the length of X for one that goes with its rows."""
     X, y = make_moons(60, noise=0.1, random_state=0)
@@ -264,6 +265,22 @@ def test_digits_with_a_hundred_labels(penalty, alpha, epsilon, least):
     assert score >= least - 0.02
     if penalty is None:
         assert score < 0.94
+
+
+@pytest.mark.parametrize("solver", ["adam", "lbfgs"])
+def test_a_collapse_is_noticed(solver):
+    X, y = moons(200)
+    huge = {"alpha": 1e4, "epsilon": 3.0, "solver": solver, "max_iter": 300, "l2": 0.0}
+    huge["learning_rate_init"] = 0.01
+    weight = np.where(y == 0, 0.1, 1.0)
+    with pytest.warns(UserWarning, match=r"collapsed.*it all but never predicts 0.*Lower alpha="):
+        quick(missing_label=-1, **huge).fit(X, y, weight)
+    target = np.where(y == -1, np.nan, X[:, 0])
+    with pytest.warns(UserWarning, match="collapsed.*all but constant.*Lower alpha=10000"):
+        quick(C2CRegressor, missing_label=np.nan, **huge).fit(X, target)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("error", message=".*collapsed")
+        quick(missing_label=-1, max_iter=300, learning_rate_init=0.01).fit(X, y)
 
 
 def test_cross_validation_scores_labelled_rows_only():

@@ -277,6 +277,21 @@ class C2CClassifier(ClassifierMixin, Perceptron):
             factors[found] = factor
         return factors
 
+    def _lost(self, h, labelled):
+        if self.out_activation_ == "softmax":
+            predicted, expected = np.eye(h.shape[1])[h.argmax(axis=1)], labelled.y
+        elif h.shape[1] == 1:
+            predicted, expected = _both_sides(h) > 0, np.hstack([1 - labelled.y, labelled.y])
+        else:
+            return None  # labels of a multilabel y may well be rare
+        expected = np.average(expected, axis=0, weights=labelled.weight)
+        lost = self.classes_[predicted.mean(axis=0) < 0.05 * expected]
+        return (
+            f"it all but never predicts {', '.join(map(repr, lost.tolist()))}"
+            if len(lost)
+            else None
+        )
+
     def _strata(self, y):
         if y.shape[1] == 1:
             return y[:, 0]

@@ -30,6 +30,8 @@ from skc2c.threads import blas_threads_taken, in_pieces, map_in_order
 _NON_NEGATIVE = Interval(Real, 0, None, closed="left")
 _POSITIVE = Interval(Real, 0, None, closed="neither")
 _COUNT = Interval(Integral, 1, None, closed="left")
+# Rows of the pool that are looked at for a collapse.
+_SAMPLE = 10_000
 _FLOATS = (np.float64, np.float32)
 
 
@@ -109,6 +111,8 @@ class Perceptron(BaseEstimator):
         objective = self._objective(network, penalty, epsilon, train, data.unlabeled)
         monitor = self._monitor(network, held_out, center, scale)
         solution = self._solve(objective, theta, monitor, draws)
+        if isinstance(objective, TwoStreams):
+            self._warn_of_collapse(network, solution.theta, objective)
         self._store(network, solution, center, scale, X.dtype, len(train))
 
     def _objective(self, network, penalty, epsilon, train, unlabeled):
@@ -287,6 +291,28 @@ class Perceptron(BaseEstimator):
                 monitor=monitor,
                 moves=objective.penalty.moves,
             )
+
+    def _warn_of_collapse(self, network, theta, objective):
+        """Warn if the answer on the pool is all but constant, or a class is lost there."""
+        rows = objective.pool.rows
+        some = np.unique(np.linspace(0, len(rows) - 1, _SAMPLE).astype(int))
+        lost = self._lost(
+            network.forward(theta, rows.take(some).dense().X), objective.labelled.rows
+        )
+        if lost is not None:
+            warnings.warn(
+                f"{type(self).__name__} has collapsed on the rows without a label: {lost}. Lower "
+                f"alpha={self.alpha} or epsilon={self.epsilon}, or give VAT an entropy_weight and "
+                "a balance_weight.",
+                stacklevel=5,
+            )
+
+    def _lost(self, h, labelled):
+        """What got lost in the outputs h on the pool, in words, or None."""
+        spread, usual = h.std(axis=0), np.std(labelled.y, axis=0)
+        if (spread < 0.05 * usual).any():
+            return "its predictions are all but constant"
+        return None
 
     def _divergence_message(self, error):
         rate = f"learning_rate_init={self.learning_rate_init}, " if self.solver == "adam" else ""
