@@ -116,7 +116,9 @@ class C2CClassifier(ClassifierMixin, Perceptron):
         y : array-like of shape (n_samples,) or (n_samples, n_outputs)
             Labels (strings, integers, booleans), or a 0/1 indicator matrix (multilabel).
         sample_weight : array-like of shape (n_samples,), default=None
-            Weights of the rows. A row of weight zero counts as not there.
+            Weights of the rows. A row of weight zero counts as not there; rows without a label
+            weigh one.
+        {fit_parameters}
 
         Returns
         -------

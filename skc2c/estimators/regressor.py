@@ -115,7 +115,9 @@ class C2CRegressor(MultiOutputMixin, RegressorMixin, Perceptron):
         y : array-like of shape (n_samples,) or (n_samples, n_outputs)
             Targets, in any unit.
         sample_weight : array-like of shape (n_samples,), default=None
-            Weights of the rows. A row of weight zero counts as not there.
+            Weights of the rows. A row of weight zero counts as not there; rows without a label
+            weigh one.
+        {fit_parameters}
 
         Returns
         -------

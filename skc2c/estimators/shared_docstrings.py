@@ -18,9 +18,10 @@ penalty : {penalty_names}, Penalty or None, default='c2c'
     What roughness costs. ``'c2c'``: squared distance of the outputs at a row and at a
     random point near it. ``'jacobian'``: its limit for small `epsilon`, computed exactly.
     ``'vat'``: divergence of the output distributions at a row and at the worst point near
-    it. ``'noise'``: no penalty, but noise of standard deviation `epsilon` is added to X in
+    it. ``'ladder'``: as ``'c2c'``, to the output at the nearby point after a fitted denoiser.
+    ``'noise'``: no penalty, but noise of standard deviation `epsilon` is added to X in
     training. None: a plain network. For finer settings pass an object:
-    `C2C`, `Jacobian`, `VAT`, `Noise`, or your own subclass of `Penalty`.
+    `C2C`, `Jacobian`, `VAT`, `Ladder`, `Noise`, or your own subclass of `Penalty`.
 
 alpha : float, default=0.03
     Strength of the penalty. No part in ``'noise'`` and None.
@@ -41,7 +42,9 @@ solver : {'adam', 'lbfgs'}, default='adam'
     are found anew every 20 steps.
 
 batch_size : int or 'auto', default='auto'
-    Rows in a batch of Adam; ``'auto'`` is ``min(200, n_samples)``.
+    Rows in a batch of Adam; ``'auto'`` is ``min(200, n_samples)``. With rows without
+    a label, an epoch is a pass over all rows, and each batch of them goes with one of as many
+    labelled rows (or all of these).
 
 learning_rate_init : float, default=0.001
     Step size of Adam.
@@ -73,6 +76,11 @@ warm_start : bool, default=False
     Whether `fit` starts from the parameters of the previous fit.
 """,
     "last_parameters": """
+missing_label : object, default=None
+    Rows whose y equals it have no label: only the penalty learns from them. -1 is usual for
+    classes and NaN for real targets. With None nothing is special: -1 is a class, and
+    NaN in y is an error. See also ``X_unlabeled`` of `fit`.
+
 dtype : {'auto', 'float32', 'float64'}, default='auto'
     Precision of training. ``'auto'`` is float32 for Adam and float64 for L-BFGS. Fitted
     attributes have the dtype of X all the same.
@@ -130,11 +138,26 @@ validation_scores_ : list of float or None
 
 best_validation_score_ : float or None
     Their maximum.
+
+penalty_parameters_ : ndarray
+    Fitted parameters of the penalty itself: the denoiser of ``'ladder'``; empty for others.
 """,
     "notes": """
 The objective is ``mean_w nll + alpha R + l2 / (2 n) ||weights||^2`` with R the weighted
-mean over rows of the penalty, see `C2C`, `Jacobian`, `VAT` and `Noise` for the formulas.
+mean over rows of the penalty, labelled and unlabelled alike, where the latter weigh one: see
+`C2C`, `Jacobian`, `VAT`, `Ladder` and `Noise` for the formulas.
 `alpha`, `epsilon` and `l2` mean the same for every batch size and both solvers.
+""",
+    "fit_parameters": """
+X_unlabeled : {array-like, sparse matrix} of shape (n_unlabeled, n_features), default=None
+    Further rows, which have no label, for the penalty to learn from. Scaled as X is: in a
+    `Pipeline` name it in ``transform_input``. Not copied as a whole (so it may be memory-mapped).
+X_val : {array-like, sparse matrix} of shape (n_val, n_features), default=None
+    Rows to score for `early_stopping`, in the place of a part of X.
+y_val : array-like of shape (n_val,) or (n_val, n_outputs), default=None
+    Their targets.
+sample_weight_val : array-like of shape (n_val,), default=None
+    Their weights.
 """,
     "references": """
 M. Abbas, J. Kivinen, T. Raiko, "Close-to-clean regularization relates virtual adversarial
@@ -145,8 +168,10 @@ training, ladder networks and others", 2016.
 
 def shared_docstrings(cls):
     """Class decorator: put the parts in the place of their ``{name}`` lines."""
-    if cls.__doc__ is not None:  # python -OO strips docstrings
-        cls.__doc__ = re.sub(r"^( *)\{(\w+)\}$", _part, cls.__doc__, flags=re.MULTILINE)
+    for documented in (cls, cls.fit):
+        if documented.__doc__ is not None:  # python -OO strips docstrings
+            text = re.sub(r"^( *)\{(\w+)\}$", _part, documented.__doc__, flags=re.MULTILINE)
+            documented.__doc__ = text
     return cls
 
 
