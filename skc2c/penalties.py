@@ -10,104 +10,15 @@ To add a penalty: subclass `Penalty`, override what differs, add a line to ``PEN
 """
 
 from numbers import Integral, Real
-from typing import NamedTuple
 
 import autograd.numpy as anp
 import numpy as np
-from autograd.extend import defvjp, notrace_primitive, primitive
 from sklearn.base import BaseEstimator
 from sklearn.utils._param_validation import Interval, StrOptions
 
-from skc2c.network import Linearization
+from skc2c.distances import between_outputs, between_responses, divergence, mean_distance
 from skc2c.perturbations import adversarial, gaussian, steepest
-
-
-class Probe(NamedTuple):
-    """Where a penalty looks; made by `at` or `around`.
-
-    Attributes
-    ----------
-    rows : ndarray of shape ((1 + m) * n, D)
-        The clean rows, at which the labelled loss is taken, then m perturbed copies of
-        them, one copy after the other. They go through the network together.
-    n : int
-        How many rows are clean.
-    direction : ndarray of shape (n, D) or None
-        A perturbation dx whose first-order effect is penalised.
-    epsilon : float or ndarray of shape (D,)
-        Radius of the neighbourhood.
-    linearization : Linearization or None
-        Of the network at the clean rows, where it was needed to find the perturbed ones.
-    """
-
-    rows: np.ndarray
-    n: int
-    direction: np.ndarray | None = None
-    epsilon: float | np.ndarray = 0.0
-    linearization: Linearization | None = None
-
-    @classmethod
-    def at(cls, X, epsilon, direction=None):
-        """Look at X (n, D) alone."""
-        return cls(X, len(X), direction, epsilon)
-
-    @classmethod
-    def around(cls, X, dx, epsilon, linearization=None):
-        """Look at X (n, D) and at X + dx, where dx is (n, D) or, for m copies, (m, n, D)."""
-        copies = dx.reshape(-1, *X.shape)
-        rows = np.empty((1 + len(copies), *X.shape), X.dtype)
-        rows[0] = X
-        np.add(X, copies, out=rows[1:])
-        return cls(rows.reshape(-1, X.shape[1]), len(X), None, epsilon, linearization)
-
-    @property
-    def clean(self):
-        """The clean rows, (n, D)."""
-        return self.rows[: self.n]
-
-    @property
-    def near(self):
-        """The perturbed rows, (m * n, D); none of them where nothing is perturbed."""
-        return self.rows[self.n :]
-
-    def outputs(self, network, theta, holds_clean=False):
-        """Network output at the rows, as `Outputs`. Traceable in theta."""
-        h = network.forward(theta, self.rows, self.linearization)
-        return Outputs(h, self.n, holds_clean)
-
-
-class Outputs(NamedTuple):
-    """Network output where a penalty looked, traced in theta.
-
-    Attributes
-    ----------
-    h : ndarray of shape ((1 + m) * n, K)
-        At the clean rows, then at the perturbed ones.
-    n : int
-        How many rows are clean.
-    holds_clean : bool
-        Whether a penalty is to take the output at the clean rows for a constant.
-    """
-
-    h: np.ndarray
-    n: int
-    holds_clean: bool
-
-    @property
-    def clean(self):
-        """Output at the clean rows, (n, K)."""
-        clean = self.h[: self.n]
-        return _constant(clean) if self.holds_clean else clean
-
-    @property
-    def near(self):
-        """Output at the perturbed rows, (m * n, K)."""
-        return self.h[self.n :]
-
-
-@notrace_primitive
-def _constant(array):
-    return array
+from skc2c.probes import Probe
 
 
 class Penalty(BaseEstimator):
@@ -129,7 +40,7 @@ class Penalty(BaseEstimator):
     >>> import autograd.numpy as anp
     >>> import numpy as np
     >>> from skc2c import C2CRegressor, Penalty
-    >>> from skc2c.penalties import Probe
+    >>> from skc2c.probes import Probe
     >>> from skc2c.perturbations import gaussian
     >>> class Absolute(Penalty):
     ...     def probe(self, network, family, theta, X, y, epsilon, rng):
@@ -237,7 +148,7 @@ _COUNT = [Interval(Integral, 1, None, closed="left")]
 class _Nearby(Penalty):
     """A penalty on the distance between the outputs at clean and perturbed rows.
 
-    A subclass gives ``_distance(family)``, a function as under "distances" below, and its
+    A subclass gives ``_distance(family)``, a function as in `distances`, and its
     local form `metric`.
     """
 
@@ -255,7 +166,7 @@ class _Nearby(Penalty):
     def value(self, network, family, theta, probe, outputs):
         h, n, holds_clean = outputs
         distance = self._distance(family)
-        return _mean_distance(h, n=n, distance=distance, holds_clean=holds_clean, tape=[])
+        return mean_distance(h, n=n, distance=distance, holds_clean=holds_clean, tape=[])
 
 
 class C2C(_Nearby):
@@ -310,7 +221,7 @@ class C2C(_Nearby):
         return _METRICS[self.space](family)
 
     def _distance(self, family):
-        return _between_responses(family) if self.space == "response" else _between_outputs
+        return between_responses(family) if self.space == "response" else between_outputs
 
 
 class VAT(_Nearby):
@@ -391,7 +302,7 @@ class VAT(_Nearby):
         return cost
 
     def _distance(self, family):
-        return _divergence(family)
+        return divergence(family)
 
 
 class Ladder(_Nearby):
@@ -562,78 +473,6 @@ class Noise(Penalty):
             dx = steepest(gradient, epsilon)
         return Probe.at(X + dx, epsilon)
 
-
-# ---------------------------------------------------------------------------- distances
-#
-# A distance is a plain function of (n, K) outputs, ``(h, near) -> value, back``, where value is
-# (n,) and ``back(g)``, g (n, 1), gives its gradient with respect to near, and a function for
-# the one with respect to h, which is not always asked for.
-
-
-def _between_outputs(h, near):
-    """``||h - near||^2``."""
-    difference = near - h
-
-    def back(g):
-        g_near = difference * (2.0 * g)
-        return g_near, lambda: -g_near
-
-    return np.einsum("nk,nk->n", difference, difference), back
-
-
-def _between_responses(family):
-    """``||mu(h) - mu(near)||^2``."""
-
-    def distance(h, near):
-        value, back_means = _between_outputs(family.mean(h), family.mean(near))
-
-        def back(g):
-            g_mean, _ = back_means(g)
-            return family.fisher(near, g_mean), lambda: family.fisher(h, -g_mean)
-
-        return value, back
-
-    return distance
-
-
-def _divergence(family):
-    """``KL(p(.|h) || p(.|near))``."""
-
-    def distance(h, near):
-        value, gradient = family.kl_and_gradient(h, near)
-        return value, lambda g: (g * gradient, lambda: family.fisher(h, g * (h - near)))
-
-    return distance
-
-
-@primitive
-def _mean_distance(h, *, n, distance, holds_clean, tape):
-    """Mean over the copies of the distance between the first n rows of h and each copy."""
-    clean = h[:n]
-    values, backs = zip(*(distance(clean, copy) for copy in _copies(h, n)), strict=True)
-    tape.extend(backs)
-    return values[0] if len(values) == 1 else np.mean(values, axis=0, dtype=h.dtype)
-
-
-def _copies(h, n):
-    return (h[start : start + n] for start in range(n, len(h), n))
-
-
-def _mean_distance_vjp(ans, h, *, n, distance, holds_clean, tape):
-    def vjp(g):
-        g = (g / len(tape))[:, None]
-        result = np.empty_like(h)
-        result[:n] = 0.0
-        for copy, back in zip(_copies(result, n), tape, strict=True):
-            copy[...], with_respect_to_clean = back(g)
-            if not holds_clean:
-                result[:n] += with_respect_to_clean()
-        return result
-
-    return vjp
-
-
-defvjp(_mean_distance, _mean_distance_vjp)
 
 # The local form of a squared distance, as a function of the family: (h, dh) -> M dh.
 _METRICS = {

@@ -23,12 +23,14 @@ FLOORS = {
     "jacobians": 3,
     "propagation": 3,
     "network": 4,
-    "penalties": 5,
-    "objective": 6,
-    "estimators": 7,
-    "inspection": 7,
-    "model_selection": 7,
-    "__init__": 8,
+    "distances": 5,
+    "probes": 5,
+    "penalties": 6,
+    "objective": 7,
+    "estimators": 8,
+    "inspection": 8,
+    "model_selection": 8,
+    "__init__": 9,
 }
 # scikit-learn itself needs threadpoolctl.
 RUN_TIME_PACKAGES = {"autograd", "numpy", "scipy", "sklearn", "threadpoolctl"}

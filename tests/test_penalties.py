@@ -18,7 +18,8 @@ from sklearn.base import clone
 
 from skc2c import C2C, VAT, Jacobian, Ladder, Noise, Penalty
 from skc2c.network import Network
-from skc2c.penalties import PENALTIES, Probe, make_penalty
+from skc2c.penalties import PENALTIES, make_penalty
+from skc2c.probes import Probe
 
 every_family = pytest.mark.parametrize("family", FAMILIES.values(), ids=FAMILIES)
 gaussian = FAMILIES["gaussian"]

@@ -2,7 +2,6 @@
 
 import copy
 import warnings
-from dataclasses import replace
 from functools import partial
 from numbers import Integral, Real
 from typing import NamedTuple
@@ -15,7 +14,13 @@ from sklearn.utils._param_validation import Interval, Options, StrOptions
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from skc2c.activations import ACTIVATIONS
-from skc2c.estimators.training_data import check_training_data
+from skc2c.estimators.training_data import (
+    check_training_data,
+    divisor,
+    pool_of,
+    standardize,
+    used_rows,
+)
 from skc2c.families import FAMILIES
 from skc2c.memory import keep_freed_memory
 from skc2c.network import Network
@@ -23,7 +28,6 @@ from skc2c.objective import Objective, TwoStreams, row_blocks
 from skc2c.penalties import PENALTIES, Penalty, make_penalty
 from skc2c.perturbations import check_epsilon
 from skc2c.random_streams import streams
-from skc2c.rows import Picked, Rows, Stack
 from skc2c.solvers import DivergenceError, Monitor, adam, batches, endless, lbfgs, paired
 from skc2c.threads import blas_threads_taken, in_pieces, map_in_order
 
@@ -94,11 +98,11 @@ class Perceptron(BaseEstimator):
         epsilon = check_epsilon(self.epsilon, X.shape[1])
         y, weight, self.out_activation_ = self._encode(y, weight, reset=not continues)
         draws = _Draws(*streams(self.random_state, 5))
-        train, held_out = self._split(_used_rows(X, y, weight), data.validation, draws.split)
+        train, held_out = self._split(used_rows(X, y, weight), data.validation, draws.split)
         if self.solver == "lbfgs":
             train = train.canonical()
         center, scale = self._center_and_scale(train.y, train.weight)
-        train = _standardize(train, center, scale, self._training_dtype())
+        train = standardize(train, center, scale, self._training_dtype())
 
         network = Network((X.shape[1], *self._hidden_units(), y.shape[1]), self.activation)
         if continues:
@@ -128,7 +132,7 @@ class Perceptron(BaseEstimator):
             )
         if not unlabeled or not penalty.needs_no_label:
             return Objective(network, family, penalty, l2=l2, rows=train, **settings)
-        pool = _pool(train, unlabeled)
+        pool = pool_of(train, unlabeled)
         return TwoStreams(
             Objective(network, family, Penalty(), l2=l2, rows=train, **settings),
             Objective(network, family, penalty, l2=0.0, rows=pool, **settings),
@@ -161,7 +165,7 @@ class Perceptron(BaseEstimator):
         if validation is not None:
             X, y, weight = validation
             y, weight, _ = self._encode(y, weight, reset=False, is_validation=True)
-            return rows, _used_rows(X, y, weight)
+            return rows, used_rows(X, y, weight)
         try:
             kept, held_out = train_test_split(
                 np.arange(len(rows)),
@@ -206,7 +210,7 @@ class Perceptron(BaseEstimator):
         if held_out is None:
             # L-BFGS has a criterion of its own, the gradient; Adam watches the loss.
             return Monitor(self.tol, self.n_iter_no_change, verbose=self.verbose)
-        held_out = _standardize(held_out, center, scale, self._training_dtype())
+        held_out = standardize(held_out, center, scale, self._training_dtype())
 
         def score(theta):
             h = _outputs(network, theta, held_out.X)
@@ -387,33 +391,6 @@ def _require_same(previous, asked):
             f"warm_start=True needs the network of the previous fit, {previous}; "
             f"hidden_layer_sizes, activation, X and y now ask for {asked}."
         )
-
-
-def _used_rows(X, y, weight):
-    """The rows of positive weight; no weights stand for ones."""
-    rows = Rows(X, y, np.ones(len(y)) if weight is None else weight)
-    used = np.flatnonzero(rows.weight)
-    return rows if len(used) == len(rows) else rows.take(used)
-
-
-def _pool(train, unlabeled):
-    """Labelled and unlabelled rows together, without their targets; the latter weigh one."""
-    n = sum(matrix.shape[0] for matrix in unlabeled)
-    X = train.X if train.places is None else Picked(train.X, train.places)
-    X = Stack([X, *unlabeled], train.X.dtype)
-    return Rows(X, None, np.concatenate([train.weight, np.ones(n)]))
-
-
-def _standardize(rows, center, scale, dtype):
-    """Rows in the training dtype, with y centred and scaled."""
-    with np.errstate(over="ignore"):  # an infinite entry makes the loss so
-        X = rows.X.astype(dtype, copy=False)
-    return replace(rows, X=X, y=((rows.y - center) / divisor(scale)).astype(dtype))
-
-
-def divisor(scale):
-    """A scale to divide by: what is constant, of scale 0, stays as it is."""
-    return np.where(scale > 0.0, scale, 1.0)
 
 
 def _outputs(network, theta, X):

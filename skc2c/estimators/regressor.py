@@ -6,8 +6,9 @@ from sklearn.metrics import r2_score
 from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.validation import column_or_1d
 
-from skc2c.estimators.perceptron import Perceptron, divisor
+from skc2c.estimators.perceptron import Perceptron
 from skc2c.estimators.shared_docstrings import shared_docstrings
+from skc2c.estimators.training_data import divisor
 
 # Which output distribution a loss is the negative log-likelihood of.
 OUT_ACTIVATIONS = {"squared_error": "identity"}

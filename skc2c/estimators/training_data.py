@@ -1,6 +1,7 @@
-"""What ``fit`` was given, checked: labelled rows, unlabelled rows, rows to validate on."""
+"""What ``fit`` was given, checked, and the rows that are made of it."""
 
 import warnings
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
@@ -14,7 +15,7 @@ from sklearn.utils.validation import (
 )
 
 from skc2c.missing_labels import is_missing
-from skc2c.rows import Picked
+from skc2c.rows import Picked, Rows, Stack
 
 _CHECKS = {"accept_sparse": "csr", "dtype": (np.float64, np.float32)}
 
@@ -158,3 +159,30 @@ def _moments(X):
     X = X.toarray() if sparse.issparse(X) else X
     X = X.astype(np.float64, copy=False)
     return X.mean(axis=0), X.std(axis=0)
+
+
+def used_rows(X, y, weight):
+    """The rows of positive weight; no weights stand for ones."""
+    rows = Rows(X, y, np.ones(len(y)) if weight is None else weight)
+    used = np.flatnonzero(rows.weight)
+    return rows if len(used) == len(rows) else rows.take(used)
+
+
+def pool_of(train, unlabeled):
+    """Labelled and unlabelled rows together, without their targets; the latter weigh one."""
+    n = sum(matrix.shape[0] for matrix in unlabeled)
+    X = train.X if train.places is None else Picked(train.X, train.places)
+    X = Stack([X, *unlabeled], train.X.dtype)
+    return Rows(X, None, np.concatenate([train.weight, np.ones(n)]))
+
+
+def standardize(rows, center, scale, dtype):
+    """Rows in the training dtype, with y centred and scaled."""
+    with np.errstate(over="ignore"):  # an infinite entry makes the loss so
+        X = rows.X.astype(dtype, copy=False)
+    return replace(rows, X=X, y=((rows.y - center) / divisor(scale)).astype(dtype))
+
+
+def divisor(scale):
+    """A scale to divide by: what is constant, of scale 0, stays as it is."""
+    return np.where(scale > 0.0, scale, 1.0)
