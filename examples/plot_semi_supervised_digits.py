@@ -70,6 +70,7 @@ def main():
     plt.yscale("log")
     plt.xticks(sizes, sizes)
     plt.yticks([2, 5, 10, 20, 30], [2, 5, 10, 20, 30])
+    plt.minorticks_off()
     plt.xlabel("rows with a label")
     plt.ylabel("test error, %")
     plt.legend()
