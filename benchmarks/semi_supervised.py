@@ -35,16 +35,12 @@ DIGITS = {
     "vat, entropy 0.1, balance 0.4": {"penalty": SURE, "alpha": 1.0, "epsilon": 0.5},
 }
 REGRESSION = {
-    "None": {"penalty": None, "max_iter": 3000},
-    "c2c, labelled rows alone": {
-        "penalty": "c2c",
-        "alpha": 0.1,
-        "epsilon": 0.1,
-        "max_iter": 3000,
-    },
+    "None": {"penalty": None},
+    "c2c, labelled rows alone": {"penalty": "c2c", "alpha": 0.1, "epsilon": 0.1},
     "c2c": {"penalty": "c2c", "alpha": 0.1, "epsilon": 0.1},
     "vat": {"penalty": "vat", "alpha": 0.1, "epsilon": 0.3},
 }
+UPDATES = 3000  # at most, of every regression network
 
 
 def digits_data(seed, labels_per_class=10):
@@ -102,7 +98,8 @@ def regression_error(path, seed, parameters, uses_all):
     scaler = StandardScaler().fit(X[train])
     labelled, rest = train[:100], train[100:]
     extra = {"X_unlabeled": scaler.transform(X[rest])} if uses_all else {}
-    reg = C2CRegressor(random_state=seed, **parameters)
+    n_batches = -(-len(train if uses_all else labelled) // 200)
+    reg = C2CRegressor(random_state=seed, max_iter=UPDATES // n_batches, **parameters)
     reg.fit(scaler.transform(X[labelled]), y[labelled], **extra)
     error = reg.predict(scaler.transform(X[test])) - y[test]
     return np.sqrt(np.mean(error**2)) / y[test].std()

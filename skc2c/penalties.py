@@ -294,10 +294,9 @@ class VAT(_Nearby):
 
     def value(self, network, family, theta, probe, outputs):
         cost = super().value(network, family, theta, probe, outputs)
-        h = outputs.h[: outputs.n]  # not held, unlike the target of the divergence
-        if self.entropy_weight:
+        if self.entropy_weight or self.balance_weight:
+            h = outputs.h[: outputs.n]  # not held, unlike the target of the divergence
             cost = cost + float(self.entropy_weight) * family.entropy(h)
-        if self.balance_weight:
             cost = cost + float(self.balance_weight) * family.imbalance(h)
         return cost
 

@@ -148,6 +148,18 @@ def test_sparse_rows_are_never_dense_all_at_once(solver):
         assert peak_bytes(lambda: reg.predict(X)) < X.shape[0] * X.shape[1] * 8 / 100
 
 
+@pytest.mark.parametrize("solver", ["adam", "lbfgs"])
+def test_unlabelled_rows_are_never_copied_all_at_once(tmp_path, solver):
+    rng = np.random.default_rng(0)
+    np.save(tmp_path / "X.npy", rng.normal(size=(20_000, 100)))
+    X_unlabeled = np.load(tmp_path / "X.npy", mmap_mode="r")
+    X = rng.normal(size=(50, 100))
+    reg = C2CRegressor((5,), solver=solver, max_iter=2, random_state=0)
+    with threadpool_limits(1):
+        peak = peak_bytes(lambda: reg.fit(X, X[:, 0], X_unlabeled=X_unlabeled))
+    assert peak < X_unlabeled.nbytes / 2
+
+
 def test_prediction_takes_little_more_than_its_result():
     rng = np.random.default_rng(0)
     X = rng.normal(size=(20_000, 50))

@@ -35,7 +35,7 @@ _NON_NEGATIVE = Interval(Real, 0, None, closed="left")
 _POSITIVE = Interval(Real, 0, None, closed="neither")
 _COUNT = Interval(Integral, 1, None, closed="left")
 # Rows of the pool that are looked at for a collapse.
-_SAMPLE = 10_000
+_SAMPLE = 2000
 _FLOATS = (np.float64, np.float32)
 
 
@@ -252,9 +252,9 @@ class Perceptron(BaseEstimator):
 
     def _epoch(self, objective, draws):
         """How to cut the rows into the batches of an epoch."""
-        order, labelled_order = (
-            (draws.order, draws.labelled_order) if self.shuffle else (None, None)
-        )
+        order, labelled_order = draws.order, draws.labelled_order
+        if not self.shuffle:
+            order = labelled_order = None
         if isinstance(objective, Objective):
             n = len(objective.rows)
             return partial(batches, n, min(self._batch_size(n), n), order)
@@ -270,7 +270,7 @@ class Perceptron(BaseEstimator):
             warnings.warn(
                 f"batch_size={self.batch_size} is larger than the number of training rows, "
                 f"{n}: all rows make one batch.",
-                stacklevel=7,
+                stacklevel=8,
             )
         return self.batch_size
 

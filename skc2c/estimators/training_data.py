@@ -133,7 +133,7 @@ def _check_validation(estimator, X_val, y_val, sample_weight_val):
 # How far apart the scales of two samples of the same features may be: standard deviations
 # of one sample in means, and a factor in spread.
 _APART, _WIDER = 10.0, 10.0
-_SAMPLE = 10_000
+_SAMPLE = 1000
 
 
 def _warn_of_scale(X, X_unlabeled):
