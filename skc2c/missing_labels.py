@@ -1,8 +1,7 @@
 """Which rows of y have no label."""
 
-from numbers import Real
-
 import numpy as np
+from scipy import sparse
 
 
 def is_missing(y, missing_label):
@@ -12,7 +11,8 @@ def is_missing(y, missing_label):
     ----------
     y : array-like of shape (n,) or (n, n_outputs)
     missing_label : object
-        The mark, such as -1 or NaN; None if there is none.
+        The mark, such as -1 or NaN; None if there is none. NaN (or pandas' NA) stands for
+        all that means missing: NaN, NA and None.
 
     Returns
     -------
@@ -21,7 +21,8 @@ def is_missing(y, missing_label):
     Raises
     ------
     ValueError
-        If only some of the outputs of a row are marked.
+        If only some of the outputs of a row are marked, if the mark cannot be in y, or
+        if y is sparse.
 
     Examples
     --------
@@ -31,12 +32,13 @@ def is_missing(y, missing_label):
     >>> is_missing([[1.0, 2.0], [float("nan")] * 2], float("nan"))
     array([False,  True])
     """
-    y = np.asarray(y)
+    if sparse.issparse(y):
+        raise ValueError("A sparse y cannot be marked with missing_label. Use X_unlabeled.")
     if missing_label is None:
         return np.zeros(len(y), dtype=bool)
-    is_nan = isinstance(missing_label, Real) and np.isnan(missing_label)
-    marked = y != y if is_nan else y == missing_label
-    marked = np.broadcast_to(marked, y.shape).reshape(len(y), -1).astype(bool)
+    if np.ndim(missing_label) > 0:
+        raise ValueError(f"missing_label must be one value. Got {missing_label!r} instead.")
+    marked = _marks(_values(y), missing_label).reshape(len(y), -1)
     missing = marked.all(axis=1)
     if (marked.any(axis=1) != missing).any():
         raise ValueError(
@@ -44,3 +46,41 @@ def is_missing(y, missing_label):
             "A row is labelled in all of them or in none."
         )
     return missing
+
+
+def drop_missing(y, missing):
+    """Labels of the other rows, in the dtype that they have without the mark."""
+    kept = _values(y)[~missing]
+    return np.array(kept.tolist()) if kept.dtype == object else kept
+
+
+def _values(y):
+    """Y as an array that keeps every value as it is: a list of strings and a NaN, say."""
+    if isinstance(y, np.ndarray):
+        return y
+    values = np.asarray(y, dtype=object)
+    numbers = np.asarray(y) if getattr(getattr(y, "dtype", None), "kind", "O") in "biuf" else values
+    return values if numbers.dtype == object else numbers
+
+
+def _marks(values, missing_label):
+    if values.dtype.kind in "US" and not isinstance(missing_label, str):
+        raise ValueError(f"y holds strings, of which missing_label={missing_label!r} is none.")
+    if _is_nan(missing_label):
+        if values.dtype != object:
+            return values != values
+        return np.array([v is None or _is_nan(v) for v in values.ravel()], dtype=bool)
+    if values.dtype != object:
+        return np.broadcast_to(values == missing_label, values.shape)
+    return np.array([_equal(v, missing_label) for v in values.ravel()], dtype=bool)
+
+
+def _is_nan(value):
+    try:
+        return bool(value != value)
+    except TypeError:  # pandas' NA is neither equal to itself nor not
+        return True
+
+
+def _equal(value, mark):
+    return isinstance(value, str) == isinstance(mark, str) and not _is_nan(value) and value == mark

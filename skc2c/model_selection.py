@@ -6,7 +6,7 @@ from sklearn.model_selection import BaseCrossValidator, check_cv
 from sklearn.utils import _safe_indexing
 from sklearn.utils.multiclass import type_of_target
 
-from skc2c.missing_labels import is_missing
+from skc2c.missing_labels import drop_missing, is_missing
 
 
 class SemiSupervisedSplit(BaseCrossValidator):
@@ -19,8 +19,9 @@ class SemiSupervisedSplit(BaseCrossValidator):
     Parameters
     ----------
     cv : int, cross-validation generator or iterable, default=5
-        Splits the labelled rows. An int is the number of stratified folds if y holds classes,
-        of plain folds if it holds real numbers.
+        Splits the labelled rows; the indices of an iterable (a list, not an iterator) count
+        these alone. An int is the number of stratified folds if y holds classes, of plain
+        folds if it holds floats.
     missing_label : object, default=-1
         Marks a row of y as unlabelled; NaN for real targets.
 
@@ -59,30 +60,54 @@ class SemiSupervisedSplit(BaseCrossValidator):
         ValueError
             If y is None or no row is labelled.
         """
-        labelled, unlabeled = self._labelled(y)
-        parts = [
-            part if part is None else _safe_indexing(part, labelled) for part in (X, y, groups)
-        ]
-        for train, test in self._inner(parts[1]).split(*parts):
+        missing = self._missing(y)
+        labelled, unlabeled = np.flatnonzero(~missing), np.flatnonzero(missing)
+        for train, test in self._inner(y, missing).split(*_pick((X, y, groups), labelled)):
             yield np.sort(np.concatenate([labelled[train], unlabeled])), labelled[test]
 
     def get_n_splits(self, X=None, y=None, groups=None):
-        """Return the number of splits; an int `cv` needs no arguments."""
-        if isinstance(self.cv, int):
-            return self.cv
-        return check_cv(self.cv).get_n_splits(X, y, groups)
+        """Return the number of splits, of the labelled rows if y says which these are.
 
-    def _labelled(self, y):
+        Parameters
+        ----------
+        X, y, groups : array-like, default=None
+            As in `split`. An int `cv` does not need them.
+
+        Returns
+        -------
+        n_splits : int
+        """
+        if y is None:
+            return check_cv(self.cv).get_n_splits(X, y, groups)
+        missing = self._missing(y)
+        parts = _pick((X, y, groups), np.flatnonzero(~missing))
+        return self._inner(y, missing).get_n_splits(*parts)
+
+    def get_metadata_routing(self):
+        """Return what the inner splitter asks for, such as groups."""
+        if hasattr(self.cv, "get_metadata_routing"):
+            return self.cv.get_metadata_routing()
+        return super().get_metadata_routing()
+
+    def _missing(self, y):
         if y is None:
             raise ValueError("y is needed to tell which rows have a label. Got None.")
         missing = is_missing(y, self.missing_label)
         if missing.all():
             raise ValueError(f"No row of y has a label: all are {self.missing_label!r}.")
-        return np.flatnonzero(~missing), np.flatnonzero(missing)
+        return missing
 
-    def _inner(self, y):
-        classes = type_of_target(y) in ("binary", "multiclass")
+    def _inner(self, y, missing):
+        if hasattr(self.cv, "__next__"):
+            raise ValueError("cv is an iterator, which can be run through only once. Pass a list.")
+        y = drop_missing(y, missing)
+        # Whole numbers marked with NaN are real targets, whatever they look like.
+        classes = y.dtype.kind != "f" and type_of_target(y) in ("binary", "multiclass")
         return check_cv(self.cv, y, classifier=classes)
+
+
+def _pick(parts, rows):
+    return [None if part is None else _safe_indexing(part, rows) for part in parts]
 
 
 def labeled_scorer(scoring, missing_label=-1):
@@ -127,8 +152,12 @@ class _LabeledScorer:
         labelled = np.flatnonzero(~is_missing(y, self.missing_label))
         if len(labelled) == 0:
             raise ValueError(f"No row of y has a label: all are {self.missing_label!r}.")
-        scorer = check_scoring(estimator, self.scoring)
-        return scorer(estimator, _safe_indexing(X, labelled), _safe_indexing(y, labelled), **params)
+        params = {
+            name: _safe_indexing(value, labelled) if np.shape(value)[:1] == (len(y),) else value
+            for name, value in params.items()
+        }
+        X, y = _pick((X, y), labelled)
+        return check_scoring(estimator, self.scoring)(estimator, X, y, **params)
 
     def __repr__(self):
         return f"labeled_scorer({self.scoring!r}, missing_label={self.missing_label!r})"

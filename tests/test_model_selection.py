@@ -3,12 +3,16 @@ import pickle
 import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
-from sklearn.datasets import load_digits
+from sklearn import config_context
+from sklearn.datasets import load_diabetes, load_digits
 from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.metrics import r2_score
 from sklearn.model_selection import (
+    GridSearchCV,
     GroupKFold,
     KFold,
+    LeaveOneGroupOut,
+    LeaveOneOut,
     ShuffleSplit,
     StratifiedKFold,
     cross_val_score,
@@ -111,3 +115,48 @@ def test_no_label_at_all_is_refused():
         list(SemiSupervisedSplit(2).split(X))
     with pytest.raises(ValueError, match="No row of y has a label"):
         labeled_scorer("accuracy")(LogisticRegression(), X, [-1] * 4)
+
+
+def test_every_kind_of_splitter_in_a_grid():
+    X, y = half_labelled()
+    labelled = np.flatnonzero(y != -1)
+    halves = [(np.arange(15), np.arange(15, 30)), (np.arange(15, 30), np.arange(15))]
+    groups = np.arange(60) // 10
+    model = LogisticRegression()
+    for cv in (LeaveOneOut(), halves, LeaveOneGroupOut()):
+        splitter = SemiSupervisedSplit(cv)
+        given = groups if isinstance(cv, LeaveOneGroupOut) else None
+        splits = list(splitter.split(X, y, given))
+        assert splitter.get_n_splits(X, y, given) == len(splits)
+        grid = GridSearchCV(model, {"C": [0.2]}, cv=splitter, refit=False)
+        grid.fit(X, y, groups=given)
+    assert_array_equal(splits[0][1], labelled[labelled < 10])
+    with pytest.raises(ValueError, match="iterator"):
+        list(SemiSupervisedSplit(iter(halves)).split(X, y))
+
+
+def test_whole_real_targets_are_not_stratified():
+    X, y = load_diabetes(return_X_y=True)
+    y[100:] = np.nan
+    splits = list(SemiSupervisedSplit(5, missing_label=np.nan).split(X, y))
+    assert [len(test) for _, test in splits] == [20] * 5
+
+
+def test_groups_are_routed():
+    X, y = half_labelled()
+    with config_context(enable_metadata_routing=True):
+        grid = GridSearchCV(
+            LogisticRegression(),
+            {"C": [0.2]},
+            cv=SemiSupervisedSplit(GroupKFold(2)),
+        )
+        grid.fit(X, y, groups=np.arange(60) // 6)
+    assert grid.n_splits_ == 2
+
+
+def test_weights_of_a_labeled_scorer_go_with_the_rows():
+    X, y = half_labelled()
+    model = LogisticRegression().fit(X[y != -1], y[y != -1])
+    weight = np.linspace(0.1, 1.0, 60)
+    found = labeled_scorer("accuracy")(model, X, y, sample_weight=weight)
+    assert found == model.score(X[y != -1], y[y != -1], weight[y != -1])

@@ -3,6 +3,7 @@
 import warnings
 
 import numpy as np
+import pandas as pd
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy import sparse
@@ -15,7 +16,7 @@ from sklearn.preprocessing import StandardScaler
 from test_penalties import VARIANTS
 
 from skc2c import VAT, C2CClassifier, C2CRegressor
-from skc2c.missing_labels import is_missing
+from skc2c.missing_labels import drop_missing, is_missing
 from skc2c.model_selection import SemiSupervisedSplit
 from skc2c.penalties import PENALTIES
 
@@ -142,6 +143,53 @@ def test_is_missing_of_many_kinds():
     assert_array_equal(is_missing([1, 2], "a"), [False, False])
 
 
+def test_marks_of_every_kind_are_found():
+    nan, expected = float("nan"), [False, False, True]
+    for y, mark in [
+        (["a", "b", nan], nan),
+        (["a", "b", -1], -1),
+        (np.array(["a", "b", None], object), nan),
+        (np.array([0, 1, -1], object), -1),
+        ([True, False, None], nan),
+        ([1.5, 2.5, None], nan),
+        (pd.Series(["a", "b", None], dtype="string"), pd.NA),
+        (pd.Series(["a", "b", None], dtype="string"), nan),
+        (pd.Series([0, 1, None], dtype="Int64"), pd.NA),
+        (pd.Series(["a", "b", "?"], dtype="category"), "?"),
+    ]:
+        missing = is_missing(y, mark)
+        assert_array_equal(missing, expected)
+        labels = drop_missing(y, missing)
+        assert labels.dtype.kind in "iufbU", y
+        assert len(labels) == 2
+    clf = quick(missing_label=nan).fit(moons()[0][:6], ["a", "b"] * 2 + [nan] * 2)
+    assert_array_equal(clf.classes_, ["a", "b"])
+
+
+@pytest.mark.parametrize(
+    ("y", "mark", "message"),
+    [
+        (np.array(["a", "b"]), -1, "y holds strings"),
+        ([0, 1], [0, 1], "missing_label must be one value"),
+        (sparse.csr_matrix(np.eye(2)), -1, "sparse y"),
+    ],
+)
+def test_marks_that_cannot_be_are_refused(y, mark, message):
+    with pytest.raises(ValueError, match=message):
+        is_missing(y, mark)
+
+
+def test_missing_targets_without_a_mark_are_an_error():
+    X = np.zeros((6, 1))
+    with pytest.raises(ValueError, match="Input y contains NaN"):
+        quick(C2CRegressor).fit(X, np.array([None] * 2 + [1.0] * 4, object))
+    y = np.array([0, 1, 0, 1, -1, -1])
+    with pytest.raises(ValueError, match="weights of all labelled rows are zero"):
+        quick(missing_label=-1).fit(X, y, sample_weight=[0, 0, 0, 0, 1, 1])
+    with pytest.raises(ValueError, match="y_val has rows without a label"):
+        quick(missing_label=-1, early_stopping=True).fit(X, y, X_val=X, y_val=y)
+
+
 # ------------------------------------------------------------------------------ the pool
 
 
@@ -219,8 +267,12 @@ def test_unlabelled_rows_on_another_scale_warn():
     with pytest.warns(UserWarning, match="another scale than X.*transform_input"):
         quick().fit(X[:10], y[:10], X_unlabeled=1000 * X[10:])
     with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message=".*collapsed")  # hardly trained
         warnings.filterwarnings("error", message=".*another scale")
         quick(tol=0).fit(X[:10], y[:10], X_unlabeled=2 * X[10:] + 0.5)
+        quick(tol=0).fit(X[:2], y[:2], X_unlabeled=X[10:])  # too few to tell
+        ordered = np.linspace(0, 1, 5000)[:, None]
+        quick(tol=0).fit(ordered[::100], ordered[::100, 0] > 0.5, X_unlabeled=ordered)
 
 
 @pytest.mark.filterwarnings("ignore:.*has collapsed")  # hardly trained
@@ -272,15 +324,23 @@ def test_a_collapse_is_noticed(solver):
     X, y = moons(200)
     huge = {"alpha": 1e4, "epsilon": 3.0, "solver": solver, "max_iter": 300, "l2": 0.0}
     huge["learning_rate_init"] = 0.01
-    weight = np.where(y == 0, 0.1, 1.0)
-    with pytest.warns(UserWarning, match=r"collapsed.*it all but never predicts 0.*Lower alpha="):
-        quick(missing_label=-1, **huge).fit(X, y, weight)
+    with pytest.warns(UserWarning, match="collapsed.*all but constant.*Lower alpha=.*VAT"):
+        quick(missing_label=-1, **huge).fit(X, y)
     target = np.where(y == -1, np.nan, X[:, 0])
     with pytest.warns(UserWarning, match="collapsed.*all but constant.*Lower alpha=10000"):
         quick(C2CRegressor, missing_label=np.nan, **huge).fit(X, target)
     with warnings.catch_warnings():
         warnings.filterwarnings("error", message=".*collapsed")
         quick(missing_label=-1, max_iter=300, learning_rate_init=0.01).fit(X, y)
+        quick(missing_label=-1, max_iter=1, alpha=0.0).fit(X, y)  # hardly trained, no penalty
+
+
+def test_a_lost_class_is_named():
+    clf = quick().fit(*load_digits(return_X_y=True))
+    h = np.eye(10)[np.arange(100) % 10] * 5
+    assert clf._lost(h, h) is None
+    assert "never predicts 3, 7" in clf._lost(h[~np.isin(np.arange(100) % 10, [3, 7])], h)
+    assert clf._lost(h[:1].repeat(50, axis=0), h) == "its predictions are all but constant"
 
 
 def test_cross_validation_scores_labelled_rows_only():

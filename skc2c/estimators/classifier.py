@@ -9,7 +9,7 @@ from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.multiclass import check_classification_targets, type_of_target
 from sklearn.utils.validation import column_or_1d
 
-from skc2c.estimators.perceptron import Perceptron
+from skc2c.estimators.perceptron import CONSTANT, Perceptron
 from skc2c.estimators.shared_docstrings import shared_docstrings
 
 
@@ -279,20 +279,20 @@ class C2CClassifier(ClassifierMixin, Perceptron):
             factors[found] = factor
         return factors
 
-    def _lost(self, h, labelled):
-        if self.out_activation_ == "softmax":
-            predicted, expected = np.eye(h.shape[1])[h.argmax(axis=1)], labelled.y
-        elif h.shape[1] == 1:
-            predicted, expected = _both_sides(h) > 0, np.hstack([1 - labelled.y, labelled.y])
-        else:
+    _other_cure = ", or give VAT an entropy_weight and a balance_weight"
+
+    def _lost(self, h, h_labelled):
+        if self._family().mean(h).std(axis=0).max() < 0.01:
+            return CONSTANT
+        if self.out_activation_ == "logistic" and h.shape[1] > 1:
             return None  # labels of a multilabel y may well be rare
-        expected = np.average(expected, axis=0, weights=labelled.weight)
-        lost = self.classes_[predicted.mean(axis=0) < 0.05 * expected]
-        return (
-            f"it all but never predicts {', '.join(map(repr, lost.tolist()))}"
-            if len(lost)
-            else None
+        both = _both_sides(h), _both_sides(h_labelled)
+        share, expected = (
+            np.bincount(sides.argmax(axis=1), minlength=sides.shape[1]) / len(sides)
+            for sides in both
         )
+        names = ", ".join(map(repr, self.classes_[share < 0.05 * expected].tolist()))
+        return f"there it all but never predicts {names}" if names else None
 
     def _strata(self, y):
         if y.shape[1] == 1:

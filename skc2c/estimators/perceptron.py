@@ -36,6 +36,7 @@ _POSITIVE = Interval(Real, 0, None, closed="neither")
 _COUNT = Interval(Integral, 1, None, closed="left")
 # Rows of the pool that are looked at for a collapse.
 _SAMPLE = 2000
+CONSTANT = "its predictions are all but constant"
 _FLOATS = (np.float64, np.float32)
 
 
@@ -127,7 +128,7 @@ class Perceptron(BaseEstimator):
         if unlabeled and not penalty.needs_no_label:
             warnings.warn(
                 f"penalty={self.penalty!r} learns nothing from rows without a label: they are "
-                "left out. Use 'c2c', 'vat' or 'jacobian'.",
+                "left out. Use 'c2c', 'jacobian', 'vat' or 'ladder'.",
                 stacklevel=5,
             )
         if not unlabeled or not penalty.needs_no_label:
@@ -298,25 +299,27 @@ class Perceptron(BaseEstimator):
 
     def _warn_of_collapse(self, network, theta, objective):
         """Warn if the answer on the pool is all but constant, or a class is lost there."""
-        rows = objective.pool.rows
-        some = np.unique(np.linspace(0, len(rows) - 1, _SAMPLE).astype(int))
-        lost = self._lost(
-            network.forward(theta, rows.take(some).dense().X), objective.labelled.rows
+        if objective.pool.alpha == 0.0:
+            return
+        h, h_labelled = (
+            network.forward(theta, rows.take(_evenly(len(rows))).dense().X)
+            for rows in (objective.pool.rows, objective.labelled.rows)
         )
+        lost = self._lost(h, h_labelled)
         if lost is not None:
             warnings.warn(
                 f"{type(self).__name__} has collapsed on the rows without a label: {lost}. Lower "
-                f"alpha={self.alpha} or epsilon={self.epsilon}, or give VAT an entropy_weight and "
-                "a balance_weight.",
+                f"alpha={self.alpha} or epsilon={self.epsilon}{self._other_cure}; or train for "
+                "longer, if that was short.",
                 stacklevel=5,
             )
 
-    def _lost(self, h, labelled):
-        """What got lost in the outputs h on the pool, in words, or None."""
-        spread, usual = h.std(axis=0), np.std(labelled.y, axis=0)
-        if (spread < 0.05 * usual).any():
-            return "its predictions are all but constant"
-        return None
+    _other_cure = ""
+
+    def _lost(self, h, h_labelled):
+        """What got lost in the outputs on the pool, in words, or None."""
+        # Targets are standardised: their standard deviation is one.
+        return CONSTANT if (h.std(axis=0) < 0.05).any() else None
 
     def _divergence_message(self, error):
         rate = f"learning_rate_init={self.learning_rate_init}, " if self.solver == "adam" else ""
@@ -391,6 +394,11 @@ def _require_same(previous, asked):
             f"warm_start=True needs the network of the previous fit, {previous}; "
             f"hidden_layer_sizes, activation, X and y now ask for {asked}."
         )
+
+
+def _evenly(n):
+    """Some rows of n, evenly spaced."""
+    return np.unique(np.linspace(0, n - 1, _SAMPLE).astype(int))
 
 
 def _outputs(network, theta, X):

@@ -157,6 +157,8 @@ class C2CRegressor(MultiOutputMixin, RegressorMixin, Perceptron):
         if y.ndim == 2 and y.shape[1] == 1:
             y = column_or_1d(y, warn=True)
         y = y.reshape(len(y), -1).astype(np.float64, copy=False)
+        if not np.isfinite(y).all():  # None in an object array becomes NaN only here
+            raise ValueError("Input y contains NaN or infinity.")
         return y, weight, OUT_ACTIVATIONS[self.loss]
 
     def _center_and_scale(self, y, weight):

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 from scipy import sparse
-from sklearn.utils import check_X_y, indexable
+from sklearn.utils import check_X_y
 from sklearn.utils.validation import (
     _check_sample_weight,
     _num_samples,
@@ -14,7 +14,7 @@ from sklearn.utils.validation import (
     validate_data,
 )
 
-from skc2c.missing_labels import is_missing
+from skc2c.missing_labels import drop_missing, is_missing
 from skc2c.rows import Picked, Rows, Stack
 
 _CHECKS = {"accept_sparse": "csr", "dtype": (np.float64, np.float32)}
@@ -91,9 +91,10 @@ def _check_rows(estimator, X, y, sample_weight, reset):
         raise ValueError(
             f"No row of y has a label: all are missing_label={estimator.missing_label!r}."
         )
-    (y,) = indexable(y)
     kept = np.flatnonzero(~missing)
-    y = y.iloc[kept] if hasattr(y, "iloc") else np.asarray(y)[kept]
+    if weight is not None and not weight[kept].any():
+        raise ValueError("sample_weight: the weights of all labelled rows are zero.")
+    y = drop_missing(y, missing)
     X_kept, y = check_X_y(X[kept], y, estimator=estimator, **_CHECKS, **estimator._y_checks)
     used = missing if weight is None else missing & (weight > 0)
     unlabeled = [Picked(X, np.flatnonzero(used))] if used.any() else []
@@ -126,6 +127,8 @@ def _check_validation(estimator, X_val, y_val, sample_weight_val):
         raise ValueError("X_val and y_val go together: give both or none.")
     if not estimator.early_stopping:
         raise ValueError("X_val and y_val are for early stopping, but early_stopping=False.")
+    if is_missing(y_val, estimator.missing_label).any():
+        raise ValueError("y_val has rows without a label (missing_label). Leave them out.")
     X, y = validate_data(estimator, X_val, y_val, reset=False, **_CHECKS, **estimator._y_checks)
     return Labelled(X, y, _check_weight(sample_weight_val, X))
 
@@ -133,14 +136,15 @@ def _check_validation(estimator, X_val, y_val, sample_weight_val):
 # How far apart the scales of two samples of the same features may be: standard deviations
 # of one sample in means, and a factor in spread.
 _APART, _WIDER = 10.0, 10.0
-_SAMPLE = 1000
+# Rows to look at, evenly spaced, and the fewest that say anything of a scale.
+_SAMPLE, _FEWEST = 1000, 10
 
 
 def _warn_of_scale(X, X_unlabeled):
     """Warn if most features of the unlabelled rows are on another scale than those of X."""
-    if min(_num_samples(X), _num_samples(X_unlabeled)) < 2:
+    if min(_num_samples(X), _num_samples(X_unlabeled)) < _FEWEST:
         return
-    (mean, spread), (mean_u, spread_u) = (_moments(part[:_SAMPLE]) for part in (X, X_unlabeled))
+    (mean, spread), (mean_u, spread_u) = map(_moments, (X, X_unlabeled))
     unit = np.maximum(spread, spread_u)
     varies = (spread > 0) & (spread_u > 0)
     ratio = np.where(varies, spread_u / np.where(varies, spread, 1.0), 1.0)
@@ -151,11 +155,12 @@ def _warn_of_scale(X, X_unlabeled):
             "X_unlabeled is on another scale than X: most of its features differ more than "
             f"{_WIDER:g} times in spread, or as far in their means. In a Pipeline name it in "
             'transform_input=["X_unlabeled"] so that it is scaled like X.',
-            stacklevel=7,
+            stacklevel=6,
         )
 
 
 def _moments(X):
+    X = X[np.unique(np.linspace(0, X.shape[0] - 1, _SAMPLE).astype(int))]
     X = X.toarray() if sparse.issparse(X) else X
     X = X.astype(np.float64, copy=False)
     return X.mean(axis=0), X.std(axis=0)
