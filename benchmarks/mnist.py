@@ -4,10 +4,10 @@ Usage: python benchmarks/mnist.py [--npz FILE] [--labels 100 1000 all] [--draws 
            [--settings NAME ...] [--minutes 30] [--output FILE]
 
 The data come from fetch_openml, or from an .npz file with X (n, 784 or n, 28, 28; 0 to 255)
-and y; the last 10,000 rows are held out. Pixels are divided by 255 and centred, and, where a
-setting says so, projected on their leading principal components (computed without labels, not
-whitened, so that distances stay those of the images). A row whose next run would not end
-within the minutes given is left out. Prints one Markdown table with the settings of every row.
+and y; the last 10,000 rows are held out. Pixels are divided by 255, centred and projected on
+their leading principal components (computed without labels, not whitened, so that distances
+stay those of the images). Runs that would not end within the minutes given are left out. Prints
+one Markdown table with the settings of every row.
 """
 
 import argparse
@@ -71,20 +71,39 @@ def mark(y, n_labels, seed):
     return marked
 
 
-def error(setting, n_labels, seed, X, y, X_test, y_test):
+def complete(name, n_labels):
+    """All settings of a row of the table."""
+    settings = {**COMMON, **SETTINGS[name]}
+    if settings["penalty"] is None and n_labels != "all":
+        settings |= {"max_iter": 3000}  # of one batch each
+    return settings
+
+
+def error(settings, n_labels, seed, X, y, X_test, y_test):
     """Test error in per cent, and seconds."""
     start = time.perf_counter()
-    settings = {**COMMON, **setting}
-    components = settings.pop("components")
-    if components:
-        pca = PCA(components, random_state=0).fit(X)
-        X, X_test = pca.transform(X), pca.transform(X_test)
+    parameters = {key: value for key, value in settings.items() if key != "components"}
+    pca = PCA(settings["components"], random_state=0).fit(X)
+    X, X_test = pca.transform(X), pca.transform(X_test)
     marked = mark(y, n_labels, seed)
-    if settings["penalty"] is None and n_labels != "all":
+    if settings["penalty"] is None:
         X, marked = X[marked != -1], marked[marked != -1]
-        settings |= {"max_iter": 3000}
-    clf = C2CClassifier(random_state=seed, **settings).fit(X, marked)
+    clf = C2CClassifier(random_state=seed, **parameters).fit(X, marked)
     return 100 * (1 - clf.score(X_test, y_test)), time.perf_counter() - start
+
+
+def table_row(name, n_labels, draws, deadline, data):
+    """Means over draws of the labels, as far as time allows."""
+    settings, errors, took = complete(name, n_labels), [], 0.0
+    for seed in range(draws):
+        if time.perf_counter() + took > deadline:
+            break
+        figure, took = error(settings, n_labels, seed, *data)
+        errors.append(figure)
+    shown = ", ".join(f"{figure:.2f}" for figure in errors)
+    mean = f"{np.mean(errors):.2f}" if errors else "-"
+    said = ", ".join(f"{key}={value}" for key, value in settings.items())
+    return [n_labels, name, mean, shown, f"{took:.0f}", said]
 
 
 def main():
@@ -97,31 +116,12 @@ def main():
     parser.add_argument("--output", type=Path)
     options = parser.parse_args()
     warnings.simplefilter("ignore", ConvergenceWarning)
-    data, start, lines = load(options.npz), time.perf_counter(), []
+    data, lines = load(options.npz), []
+    deadline = time.perf_counter() + 60 * options.minutes
     for n_labels in options.labels:
         for name in options.settings:
-            errors, took = [], 0.0
-            for seed in range(options.draws):
-                left = 60 * options.minutes - (time.perf_counter() - start)
-                if took > left:
-                    break
-                figure, took = error(SETTINGS[name], n_labels, seed, *data)
-                errors.append(figure)
-            if errors:
-                shown = [f"{figure:.2f}" for figure in errors]
-                settings = {**COMMON, **SETTINGS[name]}
-                said = ", ".join(f"{key}={value}" for key, value in settings.items())
-                lines.append(
-                    [
-                        n_labels,
-                        name,
-                        f"{np.mean(errors):.2f}",
-                        ", ".join(shown),
-                        f"{took:.0f}",
-                        said,
-                    ]
-                )
-                print(lines[-1], flush=True)
+            lines.append(table_row(name, n_labels, options.draws, deadline, data))
+            print(lines[-1], flush=True)
     header = ["labels", "", "test error, %", "draws", "seconds a run", "settings"]
     text = markdown(header, lines) + "\n"
     print(text)

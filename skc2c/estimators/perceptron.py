@@ -108,11 +108,7 @@ class Perceptron(BaseEstimator):
         network = Network((X.shape[1], *self._hidden_units(), y.shape[1]), self.activation)
         if continues:
             _require_same(previous, (network, self.out_activation_))
-            theta = self._stored_theta(network, center, scale)
-        else:
-            theta = network.initialize(draws.initial, train.X.dtype)
-        extra = self._penalty_start(penalty, network, continues)
-        theta = np.concatenate([theta, extra], dtype=theta.dtype)
+        theta = self._start(network, penalty, continues, draws.initial, center, scale)
         objective = self._objective(network, penalty, epsilon, train, data.unlabeled)
         monitor = self._monitor(network, held_out, center, scale)
         solution = self._solve(objective, theta, monitor, draws)
@@ -201,11 +197,15 @@ class Perceptron(BaseEstimator):
         intercepts = [*self.intercepts_[:-1], (self.intercepts_[-1] - center) / unit]
         return network.pack(coefs, intercepts, self._training_dtype())
 
-    def _penalty_start(self, penalty, network, continues):
-        """Where the penalty's own parameters start."""
-        start = penalty.initial_parameters(network.layer_units[-1])
-        same = continues and len(self.penalty_parameters_) == len(start)
-        return self.penalty_parameters_ if same else start
+    def _start(self, network, penalty, continues, rng, center, scale):
+        """Theta to start from: the network's parameters, then those of the penalty itself."""
+        dtype = self._training_dtype()
+        extra = penalty.initial_parameters(network.layer_units[-1])
+        if not continues:
+            return np.concatenate([network.initialize(rng, dtype), extra], dtype=dtype)
+        if len(self.penalty_parameters_) == len(extra):
+            extra = self.penalty_parameters_
+        return np.concatenate([self._stored_theta(network, center, scale), extra], dtype=dtype)
 
     def _monitor(self, network, held_out, center, scale):
         if held_out is None:
