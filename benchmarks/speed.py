@@ -342,6 +342,7 @@ def main():
         torch.set_num_threads(options.threads)
         packages.append("torch")
     sections = [
+        "# Speed: the tables",
         f"{environment(packages)} BLAS threads: {options.threads} where nothing else is said. "
         f"Rounds: {options.rounds}. Median [minimum, maximum].",
     ]
