@@ -15,19 +15,41 @@ from typing import NamedTuple
 import numpy as np
 from scipy import sparse
 
-from skc2c.families import Family
+from skc2c.likelihoods.likelihood import Likelihood
 from skc2c.network import Network
-from skc2c.objective import row_blocks
-from skc2c.penalties import make_penalty
-from skc2c.perturbations import adversarial, check_epsilon
+from skc2c.network.blocks import row_blocks
+from skc2c.penalties import adversarial, check_epsilon, make_penalty
 from skc2c.random_streams import streams
 
 
-class _Model(NamedTuple):
+class FittedFunction(NamedTuple):
+    """A fitted function: all that is needed to measure it.
+
+    Attributes
+    ----------
+    network : Network
+    likelihood : Likelihood
+    theta : ndarray of shape (network.size,)
+        In the units of y.
+    penalty_parameters : ndarray
+        Fitted parameters of the penalty itself, in the same units: those of each network.
+    n_networks : int
+        Of how many networks the function is the mean.
+    """
+
     network: Network
-    family: Family
+    likelihood: Likelihood
     theta: np.ndarray
-    X: np.ndarray
+    penalty_parameters: np.ndarray
+    n_networks: int = 1
+
+    def with_parameters_of(self, penalty):
+        """Theta with the parameters of a penalty: each network's fitted ones, if it has such."""
+        start = penalty.initial_parameters(self.network.n_outputs)
+        own = self.penalty_parameters
+        is_fitted = len(start) > 0 and len(own) == self.n_networks * len(start)
+        sets = own.reshape(self.n_networks, -1) if is_fitted else [start]
+        return [np.concatenate([self.theta, parameters]) for parameters in sets]
 
 
 def jacobian(estimator, X, space="link"):
@@ -65,10 +87,8 @@ def jacobian(estimator, X, space="link"):
     """
     if space not in ("link", "response"):
         raise ValueError(f"space must be 'link' or 'response'. Got {space!r} instead.")
-    network, family, theta, X = _open(estimator, X)
-    if space == "link":
-        return network.jacobian(theta, X)
-    return network.jacobian(theta, X, family.mean_jacobian(network.forward(theta, X)))
+    function, X = _open(estimator, X)
+    return _jacobian(function, X, space)
 
 
 def fisher_information(estimator, X):
@@ -94,10 +114,10 @@ def fisher_information(estimator, X):
     >>> fisher_information(C2CClassifier(random_state=0).fit(X, y), X).shape
     (150, 4, 4)
     """
-    network, family, theta, X = _open(estimator, X)
-    J = network.jacobian(theta, X)
-    F = family.mean_jacobian(network.forward(theta, X))
-    return np.swapaxes(J, 1, 2) @ F @ J
+    function, X = _open(estimator, X)
+    J = _jacobian(function, X, "link")
+    h = function.network.forward(function.theta, X)
+    return np.swapaxes(J, 1, 2) @ function.likelihood.fisher_matrix(h) @ J
 
 
 def adversarial_perturbation(
@@ -147,14 +167,14 @@ def adversarial_perturbation(
         raise ValueError(
             f"n_power_iterations must be a positive integer. Got {n_power_iterations!r} instead."
         )
-    network, family, theta, X = _open(estimator, X)
-    metric = make_penalty(penalty).metric(family)
+    function, X = _open(estimator, X)
+    metric = make_penalty(penalty).metric(function.likelihood)
     if metric is None:
         raise ValueError(
             f"penalty={penalty!r} measures no distance between outputs, so nothing is "
             "adversarial to it without labels. Use 'vat', 'c2c' or 'jacobian'."
         )
-    linearization = network.linearize(theta, X)
+    linearization = function.network.linearize(function.theta, X)
     epsilon = check_epsilon(epsilon, X.shape[1])
     (rng,) = streams(random_state, 1)
     return adversarial(rng, linearization, metric, epsilon, n_power_iterations)
@@ -168,8 +188,9 @@ def penalty_value(estimator, X, penalty, epsilon, *, random_state=None):
     estimator : C2CClassifier or C2CRegressor
         Fitted, with whatever penalty.
     X : {array-like, sparse matrix} of shape (n, D)
-    penalty : {'c2c', 'jacobian', 'vat', 'noise'}, Penalty or None
-        ``'noise'`` and None charge nothing.
+    penalty : {'c2c', 'jacobian', 'vat', 'ladder', 'noise'}, Penalty or None
+        ``'noise'`` and None charge nothing. The denoiser of ``'ladder'`` is the fitted one if the
+        estimator was fitted with it, and the identity otherwise, which makes it ``'c2c'``.
     epsilon : float or array-like of shape (D,)
         Radius of the neighbourhood, in units of X.
     random_state : int, RandomState instance or None, default=None
@@ -192,28 +213,44 @@ def penalty_value(estimator, X, penalty, epsilon, *, random_state=None):
     >>> penalty_value(smooth, X, "jacobian", 1.0) < penalty_value(rough, X, "jacobian", 1.0)
     True
     """
-    network, family, theta, X = _open(estimator, X)
+    function, X = _open(estimator, X)
     penalty = make_penalty(penalty)
     (rng,) = streams(random_state, 1)
     epsilon = check_epsilon(epsilon, X.shape[1])
-    start = penalty.initial_parameters(network.layer_units[-1])
-    theta = np.concatenate([theta, start])
+    thetas = function.with_parameters_of(penalty)
     total = 0.0
-    for block in row_blocks(len(X), network, penalty.n_copies):
-        probe = penalty.probe(network, family, theta, X[block], None, epsilon, rng)
-        cost = penalty.value(network, family, theta, probe, probe.outputs(network, theta))
-        total += 0.0 if cost is None else cost.sum()
+    for block in row_blocks(len(X), function.network, penalty.n_copies):
+        arguments = X[block], None, epsilon, rng
+        probe = penalty.probe(*function[:2], thetas[0], *arguments)
+        total += np.mean([_cost(function, penalty, theta, probe) for theta in thetas])
     return float(total / len(X))
 
 
+def _cost(function, penalty, theta, probe):
+    outputs = probe.outputs(function.network, theta)
+    cost = penalty.value(function.network, function.likelihood, theta, probe, outputs)
+    return 0.0 if cost is None else cost.sum()
+
+
+def _jacobian(function, X, space):
+    """Rows of the Jacobian, each pulled back from the output."""
+    linearization = function.network.linearize(function.theta, X)
+    seeds = function.likelihood.mean_jacobian(linearization.h)
+    if space == "link":
+        K = function.network.n_outputs
+        seeds = np.broadcast_to(np.eye(K), (len(X), K, K))
+    return np.stack([linearization.vjp(seed) for seed in np.moveaxis(seeds, 1, 0)], axis=1)
+
+
 def _open(estimator, X):
-    """The parts of a fitted estimator, and X validated by it, dense, in float64."""
-    if not hasattr(estimator, "_model"):
+    """The function of a fitted estimator, and X validated by it, dense, in float64."""
+    if not hasattr(estimator, "_fitted_function"):
         raise TypeError(
             "estimator must be a C2CClassifier or C2CRegressor. Got "
             f"{type(estimator).__name__} instead. Of a pipeline pass the last step, pipe[-1], "
             "and X as the steps before it make it, pipe[:-1].transform(X)."
         )
+    function = estimator._fitted_function()
     X = estimator._check_X(X)
     X = X.toarray() if sparse.issparse(X) else X
-    return _Model(*estimator._model(np.float64), X.astype(np.float64, copy=False))
+    return function, X.astype(np.float64, copy=False)

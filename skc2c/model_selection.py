@@ -6,7 +6,7 @@ from sklearn.model_selection import BaseCrossValidator, check_cv
 from sklearn.utils import _safe_indexing
 from sklearn.utils.multiclass import type_of_target
 
-from skc2c.missing_labels import drop_missing, is_missing
+from skc2c.data.missing_labels import drop_missing, is_missing
 
 
 class SemiSupervisedSplit(BaseCrossValidator):

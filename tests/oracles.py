@@ -4,11 +4,13 @@ import sys
 import threading
 from itertools import pairwise
 
+import autograd
 import autograd.numpy as anp
 import numpy as np
 from autograd.scipy.special import erf
 
 from skc2c.families import Bernoulli, Categorical, Gaussian
+from skc2c.network import ACTIVATIONS as PACKAGE_ACTIVATIONS
 from skc2c.network import Network
 
 ACTIVATIONS = {
@@ -21,9 +23,49 @@ ACTIVATIONS = {
     "gelu": lambda z: z * 0.5 * (1 + erf(z / np.sqrt(2))),
     "silu": lambda z: z / (1 + anp.exp(-z)),
 }
-SMOOTH = [name for name in ACTIVATIONS if name not in ("relu", "elu")]
+
+
+def has_kink(name):
+    """Whether the first or the second derivative of an activation jumps at zero."""
+    activation = PACKAGE_ACTIVATIONS[name]
+    _, residual = activation.evaluate(np.array([-1e-9, 1e-9]))
+    sides = [activation.slope(residual)]
+    sides += [] if activation.curvature is None else [activation.curvature(residual)]
+    return any(abs(below - above) > 1e-3 for below, above in sides)
+
+
+SMOOTH = [name for name in PACKAGE_ACTIVATIONS if not has_kink(name)]
 HIDDEN = [(), (7,), (6, 5), (5, 4, 6)]
 FAMILIES = {"gaussian": Gaussian(), "bernoulli": Bernoulli(), "categorical": Categorical()}
+
+
+def elementwise(name):
+    """An activation as a formula, or, where there is none above, with the package's own slope.
+
+    That slope is compared with finite differences in test_activations.py.
+    """
+    if name in ACTIVATIONS:
+        return ACTIVATIONS[name]
+    activation = PACKAGE_ACTIVATIONS[name]
+
+    def value(z):
+        return activation.evaluate(np.array(z))[0]
+
+    def slope(z):
+        return activation.slope(activation.evaluate(np.array(z))[1])
+
+    def curvature(z):
+        return (slope(z + 1e-5) - slope(z - 1e-5)) / 2e-5
+
+    return _known_by_derivatives(value, slope, curvature)
+
+
+def _known_by_derivatives(function, *derivatives):
+    traced = autograd.extend.primitive(function)
+    if derivatives:
+        derivative = _known_by_derivatives(*derivatives)
+        autograd.extend.defvjp(traced, lambda out, z: lambda g: g * derivative(z))
+    return traced
 
 
 def forward(units, activation, theta, X):
@@ -37,8 +79,18 @@ def forward(units, activation, theta, X):
     for i, (_, fan_out) in enumerate(shapes):
         z = anp.dot(h, kernels[i]) + theta[start : start + fan_out]
         start += fan_out
-        h = z if i == len(shapes) - 1 else ACTIVATIONS[activation](z)
+        h = z if i == len(shapes) - 1 else elementwise(activation)(z)
     return h
+
+
+def jacobian(units, activation, theta, X):
+    """dh/dx, (n, K, D), in nested plain autograd: it can be differentiated once more."""
+
+    def total(X, k):
+        # Rows do not depend on each other, so that all rows are differentiated at once.
+        return anp.sum(forward(units, activation, theta, X)[:, k])
+
+    return anp.stack([autograd.grad(total)(X, k) for k in range(units[-1])], axis=1)
 
 
 def draw_network(rng, hidden=(7,), activation="tanh", n=9, D=4, K=3):

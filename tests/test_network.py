@@ -1,186 +1,16 @@
+"""Layout, initialization and identity of a network, and what stands in front of it."""
+
 import autograd
+import autograd.numpy as anp
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
-from oracles import ACTIVATIONS, HIDDEN, SMOOTH, assert_gradient, draw_network, forward
+from oracles import assert_gradient, draw_network
 
-from skc2c.activations import ACTIVATIONS as FUSED
-from skc2c.network import Network
-
-everywhere = pytest.mark.parametrize("activation", ACTIVATIONS)
-smooth = pytest.mark.parametrize("activation", SMOOTH)
-depths = pytest.mark.parametrize("hidden", HIDDEN)
-
-
-def gradient_of(function, theta):
-    return autograd.grad(function)(theta)
-
-
-@everywhere
-@depths
-def test_forward_and_its_gradients_equal_plain_autograd(rng, activation, hidden):
-    network, theta, X = draw_network(rng, hidden, activation)
-    mix = rng.normal(size=(9, 3))
-
-    def fused(theta, X):
-        return (network.forward(theta, X) * mix).sum()
-
-    def plain(theta, X):
-        return (forward(network.layer_units, activation, theta, X) * mix).sum()
-
-    assert_allclose(
-        network.forward(theta, X), forward(network.layer_units, activation, theta, X), rtol=1e-12
-    )
-    for argument in (0, 1):
-        assert_allclose(
-            autograd.grad(fused, argument)(theta, X),
-            autograd.grad(plain, argument)(theta, X),
-            rtol=1e-9,
-            atol=1e-12,
-        )
-
-
-@smooth
-@depths
-def test_tangent_equals_jacobian_times_direction(rng, activation, hidden):
-    network, theta, X = draw_network(rng, hidden, activation)
-    V = rng.normal(size=(2, *X.shape))
-    J = plain_jacobian(network, theta, X)
-    h, dh = network.tangent(theta, X, V)
-    assert_allclose(h, network.forward(theta, X), rtol=1e-12)
-    assert_allclose(dh, np.einsum("nkd,mnd->mnk", J, V), rtol=1e-9, atol=1e-12)
-    h, dh = network.tangent(theta, X, V[0])
-    assert_allclose(dh, np.einsum("nkd,nd->nk", J, V[0]), rtol=1e-9, atol=1e-12)
-
-
-def plain_jacobian(network, theta, X):
-    """dh/dx by plain autograd, one row at a time."""
-    jacobian = autograd.jacobian(
-        lambda x: forward(network.layer_units, network.activation, theta, x[None])[0]
-    )
-    return np.stack([jacobian(x) for x in X])
-
-
-@everywhere
-@depths
-def test_jacobian_equals_plain_autograd(rng, activation, hidden):
-    network, theta, X = draw_network(rng, hidden, activation)
-    expected = plain_jacobian(network, theta, X)
-    assert_allclose(network.jacobian(theta, X), expected, rtol=1e-9, atol=1e-12)
-    seeds = rng.normal(size=(9, 2, 3))
-    assert_allclose(network.jacobian(theta, X, seeds), seeds @ expected, rtol=1e-9, atol=1e-12)
-
-
-@everywhere
-@depths
-@pytest.mark.parametrize("scale", [0.7, np.array([1.0, 0.0, 0.3, 2.0])], ids=["float", "array"])
-def test_squared_jacobian_equals_sum_of_squares(rng, activation, hidden, scale):
-    network, theta, X = draw_network(rng, hidden, activation)
-    J = plain_jacobian(network, theta, X) * scale
-    expected = (J**2).sum(axis=(1, 2))
-    assert_allclose(network.squared_jacobian(theta, X, scale), expected, rtol=1e-9)
-    identity = np.broadcast_to(np.eye(3), (9, 3, 3))
-    assert_allclose(network.squared_jacobian(theta, X, scale, identity), expected, rtol=1e-9)
-
-
-TRACED = {
-    "forward": lambda net, theta, X, V, S: net.forward(theta, X),
-    "tangent": lambda net, theta, X, V, S: net.tangent(theta, X, V)[1],
-    "jacobian": lambda net, theta, X, V, S: net.jacobian(theta, X),
-    "seeded jacobian": lambda net, theta, X, V, S: net.jacobian(theta, X, S),
-    "squared jacobian": lambda net, theta, X, V, S: net.squared_jacobian(theta, X, 0.7),
-    "seeded squared jacobian": lambda net, theta, X, V, S: net.squared_jacobian(theta, X, 0.7, S),
-}
-
-
-@smooth
-@depths
-@pytest.mark.parametrize("name", TRACED)
-def test_gradients_equal_finite_differences(rng, activation, hidden, name):
-    network, theta, X = draw_network(rng, hidden, activation)
-    V, S = rng.normal(size=X.shape), rng.normal(size=(9, 2, 3))
-
-    def function(theta):
-        out = TRACED[name](network, theta, X, V, S)
-        return (out * np.cos(np.arange(out.size)).reshape(out.shape)).sum()
-
-    assert_gradient(function, gradient_of(function, theta), theta, rng)
-
-
-@everywhere
-def test_linearization_gives_products_with_the_jacobian(rng, activation):
-    network, theta, X = draw_network(rng, (6, 5), activation)
-    V, U = rng.normal(size=X.shape), rng.normal(size=(9, 3))
-    J = plain_jacobian(network, theta, X)
-    linearization = network.linearize(theta, X)
-    assert_allclose(linearization.h, network.forward(theta, X), rtol=1e-12)
-    assert_allclose(linearization.jvp(V), np.einsum("nkd,nd->nk", J, V), rtol=1e-9, atol=1e-12)
-    assert_allclose(linearization.vjp(U), np.einsum("nkd,nk->nd", J, U), rtol=1e-9, atol=1e-12)
-
-
-@everywhere
-@depths
-def test_points_that_went_through_before_do_not_change_the_result(rng, activation, hidden):
-    network, theta, X = draw_network(rng, hidden, activation)
-    mix = rng.normal(size=(9, 3))
-    known = network.linearize(theta, X[:4])
-
-    def of(linearization):
-        def function(theta):
-            return (network.forward(theta, X, linearization) * mix).sum()
-
-        return function
-
-    assert_allclose(of(known)(theta), of(None)(theta), rtol=1e-12)
-    resumed, whole = (gradient_of(of(which), theta) for which in (known, None))
-    assert_allclose(resumed, whole, rtol=1e-12, atol=1e-14)
-
-
-@everywhere
-def test_slope_and_curvature_are_derivatives_of_the_activation(activation):
-    z = np.linspace(-6, 6, 41) + 0.01
-    step = 1e-5
-    functions = FUSED[activation]
-
-    def slope(z):
-        return functions.slope(functions.evaluate(z.copy())[1])
-
-    def value(z):
-        return functions.evaluate(z.copy())[0]
-
-    residual = functions.evaluate(z.copy())[1]
-    curvature = 0.0 if functions.curvature is None else functions.curvature(residual)
-    assert_allclose(slope(z), (value(z + step) - value(z - step)) / (2 * step), atol=1e-8)
-    assert_allclose(curvature, (slope(z + step) - slope(z - step)) / (2 * step), atol=1e-8)
-
-
-@everywhere
-def test_activations_are_finite_for_huge_inputs(activation):
-    functions = FUSED[activation]
-    for dtype in (np.float32, np.float64):
-        z = np.array([-1e4, -50.0, 0.0, 50.0, 1e4], dtype=dtype)
-        value, residual = functions.evaluate(z.copy())
-        curvature = functions.curvature or np.zeros_like
-        for array in (value, functions.slope(residual), curvature(residual)):
-            assert array.dtype == dtype
-            assert np.isfinite(array).all()
-
-
-@everywhere
-@pytest.mark.parametrize("name", TRACED)
-def test_float32_stays_float32(rng, activation, name):
-    network, theta, X = draw_network(rng, (6, 5), activation)
-    theta, X, V, S = (
-        array.astype(np.float32)
-        for array in (theta, X, rng.normal(size=X.shape), rng.normal(size=(9, 2, 3)))
-    )
-
-    def function(theta):
-        out = TRACED[name](network, theta, X, V, S)
-        assert autograd.tracer.getval(out).dtype == np.float32
-        return (out * out).sum()
-
-    assert gradient_of(function, theta).dtype == np.float32
+from skc2c.network import ACTIVATIONS, Network
+from skc2c.network.embeddings import PeriodicEmbedding
+from skc2c.network.fourier_features import FourierFeatures
+from skc2c.network.input_scaling import InputScaling
 
 
 def test_pack_and_unpack_are_inverse(rng):
@@ -190,9 +20,48 @@ def test_pack_and_unpack_are_inverse(rng):
     assert [b.shape for b in intercepts] == [(6,), (5,), (3,)]
     assert_array_equal(network.pack(coefs, intercepts, theta.dtype), theta)
     assert sum(c.size for c in coefs) == network.n_weights
+    assert network.pack(coefs, intercepts, np.float32).dtype == np.float32
 
 
-@everywhere
+def test_unpacked_arrays_are_copies(rng):
+    network, theta, _ = draw_network(rng, (6, 5))
+    kept = theta.copy()
+    for arrays in network.unpack(theta):
+        for array in arrays:
+            array += 1.0
+    assert_array_equal(theta, kept)
+
+
+def test_theta_holds_all_kernels_then_all_biases():
+    network = Network((2, 3, 1), "relu")
+    theta = np.arange(float(network.size))
+    coefs, intercepts = network.unpack(theta)
+    assert_array_equal(coefs[0], [[0, 1, 2], [3, 4, 5]])
+    assert_array_equal(coefs[1], [[6], [7], [8]])
+    assert_array_equal(intercepts[0], [9, 10, 11])
+    assert_array_equal(intercepts[1], [12])
+    assert (network.size, network.n_weights) == (13, 9)
+
+
+def test_weight_decay_acts_on_the_kernels():
+    network = Network((2, 3, 1), "relu")
+    theta = np.zeros(network.size + 5)  # with parameters of a penalty
+    network.decayed(theta)[...] = 1.0
+    assert_array_equal(theta, np.r_[np.ones(9), np.zeros(9)])
+
+
+def test_sizes_are_those_of_the_layers():
+    network = Network((4, 9, 2), "tanh")
+    assert (network.n_features, network.n_outputs, network.widest) == (4, 2, 9)
+    assert Network((40, 9, 2), "tanh").widest == 40
+    assert Network((4, 9, 20), "tanh").widest == 20
+    assert network.n_members == 1
+    assert [layer.shape for layer in network.dense_layers] == [(4, 9), (9, 2)]
+    names = [layer.activation for layer in network.layers]
+    assert names == [ACTIVATIONS["tanh"], ACTIVATIONS["identity"]]
+
+
+@pytest.mark.parametrize("activation", ACTIVATIONS)
 def test_initial_network_keeps_the_scale_of_its_input(rng, activation):
     """The output of a deep random network neither dies out nor explodes."""
     network = Network((300, 300, 300, 300, 300), activation)
@@ -201,6 +70,188 @@ def test_initial_network_keeps_the_scale_of_its_input(rng, activation):
     assert 0.05 < h.std() < 5
 
 
-def test_network_of_numpy_shapes_is_equal_and_hashable():
+@pytest.mark.parametrize("activation", ["tanh", "relu"])
+def test_only_kernels_between_hidden_layers_are_larger_by_the_gain(activation):
+    network = Network((100, 100, 100, 100, 100), activation)
+    coefs, _ = network.unpack(network.initialize(np.random.default_rng(0), np.float64))
+    gain = ACTIVATIONS[activation].gain
+    variances = [kernel.var() * 100 for kernel in coefs]
+    assert_allclose(variances, [1.0, gain, gain, 1.0], rtol=0.05)
+
+
+def test_initial_parameters_are_drawn_from_the_generator(rng):
+    network = Network((4, 9, 2), "tanh")
+    draws = [network.initialize(np.random.default_rng(seed), np.float32) for seed in (0, 0, 1)]
+    assert draws[0].dtype == np.float32
+    assert draws[0].shape == (network.size,)
+    assert_array_equal(draws[0], draws[1])
+    assert (draws[0] != draws[2]).all()
+    exact = network.initialize(np.random.default_rng(0), np.float64)
+    assert_array_equal(draws[0], exact.astype(np.float32))  # the same network in either
+
+
+def test_networks_of_one_shape_are_equal_and_hashable():
     assert Network((2, 3), "relu") == Network((2, 3), "relu")
     assert len({Network((2, 3), "relu"), Network((2, 3), "relu")}) == 1
+    assert Network((2, 3), "relu") != Network((2, 4), "relu")
+    assert Network((2, 3), "relu") != Network((2, 3), "tanh")
+
+
+def test_network_of_numpy_shapes_is_equal_and_hashable():
+    units = tuple(np.array([2, 3]))
+    assert Network(units, "relu") == Network((2, 3), "relu")
+    assert len({Network(units, "relu"), Network((2, 3), "relu")}) == 1
+
+
+# --------------------------------------------------------- with other layers in front of it
+
+
+SCALING = InputScaling(center=np.array([0.3, -0.2, 0.0, 1.0]), scale=np.array([1.0, 2.5, 0.0, 0.7]))
+FOURIER = FourierFeatures(n_features=4, columns=(3, 1), frequencies=(0.25, 0.6))
+EMBEDDING = PeriodicEmbedding(n_features=4, columns=(2, 0), n_frequencies=3, n_functions=2)
+FRONTS = {
+    "scaling": (SCALING,),
+    "fourier": (FOURIER,),
+    "embedding": (EMBEDDING,),
+    "scaling and fourier": (SCALING, FOURIER),
+    "scaling and embedding": (SCALING, EMBEDDING),
+}
+every_front = pytest.mark.parametrize("front", FRONTS.values(), ids=FRONTS)
+
+
+def draw_with_front(rng, front, hidden=(6, 5), activation="tanh"):
+    network = Network((4, *hidden, 3), activation, front)
+    theta = 0.5 * rng.normal(size=network.size)
+    return network, theta, rng.normal(size=(7, 4))
+
+
+def composed(network, theta, X):
+    """Layer after layer, each evaluated by itself."""
+    for layer in network.layers:
+        X, _ = layer.evaluate(theta, X)
+    return X
+
+
+def plain_jacobian(network, theta, X, step=1e-3):
+    """``dh/dx``, (n, K, D), by central differences of the eighth order."""
+    weights = {1: 4 / 5, 2: -1 / 5, 3: 4 / 105, 4: -1 / 280}
+    columns = []
+    for shift in step * np.eye(X.shape[1]):
+        differences = [
+            w * (composed(network, theta, X + j * shift) - composed(network, theta, X - j * shift))
+            for j, w in weights.items()
+        ]
+        columns.append(sum(differences) / step)
+    return np.stack(columns, axis=2)
+
+
+@every_front
+def test_layers_in_front_keep_their_place_in_theta(front):
+    network = Network((4, 6, 5, 3), "tanh", front)
+    assert [type(layer) for layer in network.layers[: len(front)]] == list(map(type, front))
+    assert network.dense_layers == network.layers[len(front) :]
+    assert network.dense_layers[0].n_in == front[-1].n_out
+    # Kernels first, then what weight decay spares; no entry is left out or shared.
+    places = [layer.weights for layer in network.layers] + [
+        layer.others for layer in network.layers
+    ]
+    covered = np.concatenate([np.arange(network.size)[place] for place in places])
+    assert_array_equal(covered, np.arange(network.size))
+    assert network.n_weights == sum(np.prod(layer.shape) for layer in network.dense_layers)
+    assert (network.n_features, network.n_outputs) == (4, 3)
+    assert network.widest == max(front[-1].n_out, 6)
+
+
+@every_front
+def test_every_layer_draws_its_own_parameters(front):
+    network = Network((4, 6, 5, 3), "tanh", front)
+    theta = network.initialize(np.random.default_rng(0), np.float64)
+    assert np.isfinite(theta).all()
+    assert (theta != 0).all()
+    # One after the other from one generator, in front first.
+    expected, rng = np.zeros(network.size), np.random.default_rng(0)
+    for layer in network.layers:
+        layer.initialize(expected, rng, 1.0)
+    assert_array_equal(theta, expected)
+
+
+@every_front
+@pytest.mark.parametrize("hidden", [(), (6, 5)])
+def test_methods_of_a_network_with_a_front_agree_with_its_composition(rng, front, hidden):
+    network, theta, X = draw_with_front(rng, front, hidden)
+    V, U, seeds = rng.normal(size=(2, 7, 4)), rng.normal(size=(7, 3)), rng.normal(size=(7, 2, 3))
+    scale = np.array([1.0, 0.0, 0.3, 2.0])
+    h, J = composed(network, theta, X), plain_jacobian(network, theta, X)
+    close = {"rtol": 1e-7, "atol": 1e-8}
+    known = network.linearize(theta, X[:3])
+    assert_allclose(network.forward(theta, X), h, rtol=1e-12)
+    assert_allclose(network.forward(theta, X, known), h, rtol=1e-12)
+    assert_allclose(network.tangent(theta, X, V)[0], h, rtol=1e-12)
+    assert_allclose(network.tangent(theta, X, V)[1], np.einsum("nkd,mnd->mnk", J, V), **close)
+    assert_allclose(network.jacobian(theta, X), J, **close)
+    assert_allclose(network.jacobian(theta, X, seeds), seeds @ J, **close)
+    norm = ((J * scale) ** 2).sum(axis=(1, 2))
+    assert_allclose(network.squared_jacobian(theta, X, scale), norm, **close)
+    norm = ((seeds @ J * 0.7) ** 2).sum(axis=(1, 2))
+    assert_allclose(network.squared_jacobian(theta, X, 0.7, seeds), norm, **close)
+    linearization = network.linearize(theta, X)
+    assert_allclose(linearization.h, h, rtol=1e-12)
+    assert_allclose(linearization.jvp(V[0]), np.einsum("nkd,nd->nk", J, V[0]), **close)
+    assert_allclose(linearization.vjp(U), np.einsum("nkd,nk->nd", J, U), **close)
+
+
+TRACED = {
+    "forward": lambda net, theta, X, V, S: net.forward(theta, X),
+    "resumed forward": lambda net, theta, X, V, S: net.forward(
+        theta, X, net.linearize(autograd.tracer.getval(theta), X[:3])
+    ),
+    "tangent": lambda net, theta, X, V, S: net.tangent(theta, X, V)[1],
+    "jacobian": lambda net, theta, X, V, S: net.jacobian(theta, X),
+    "seeded jacobian": lambda net, theta, X, V, S: net.jacobian(theta, X, S),
+    "squared jacobian": lambda net, theta, X, V, S: net.squared_jacobian(theta, X, 0.7),
+    "seeded squared jacobian": lambda net, theta, X, V, S: net.squared_jacobian(theta, X, 0.7, S),
+}
+
+
+@every_front
+@pytest.mark.parametrize("name", TRACED)
+def test_gradients_through_a_front_equal_finite_differences(rng, front, name):
+    network, theta, X = draw_with_front(rng, front)
+    V, S = rng.normal(size=X.shape), rng.normal(size=(7, 2, 3))
+
+    def function(theta):
+        out = TRACED[name](network, theta, X, V, S)
+        return anp.sum(out * np.cos(np.arange(out.size)).reshape(out.shape))
+
+    assert_gradient(function, autograd.grad(function)(theta), theta, rng)
+
+
+@every_front
+@pytest.mark.parametrize("name", TRACED)
+def test_float32_stays_float32_through_a_front(rng, front, name):
+    network, theta, X = draw_with_front(rng, front)
+    V, S = rng.normal(size=X.shape), rng.normal(size=(7, 2, 3))
+    theta, X, V, S = (array.astype(np.float32) for array in (theta, X, V, S))
+
+    def function(theta):
+        out = TRACED[name](network, theta, X, V, S)
+        assert autograd.tracer.getval(out).dtype == np.float32
+        return (out * out).sum()
+
+    assert autograd.grad(function)(theta).dtype == np.float32
+
+
+@every_front
+def test_gradient_with_respect_to_rows_goes_through_the_front(rng, front):
+    network, theta, X = draw_with_front(rng, front)
+    mix = rng.normal(size=(7, 3))
+    gradient = autograd.grad(lambda X: (network.forward(theta, X) * mix).sum())(X)
+    expected = np.einsum("nkd,nk->nd", plain_jacobian(network, theta, X), mix)
+    assert_allclose(gradient, expected, rtol=1e-7, atol=1e-8)
+
+
+def test_a_layer_that_is_placed_is_a_copy():
+    """The same front serves many networks."""
+    network = Network((4, 3), "tanh", (EMBEDDING,))
+    assert network.layers[0].others is not None
+    assert EMBEDDING.others is None

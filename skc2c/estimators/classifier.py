@@ -1,16 +1,15 @@
 """The classifier: labels in, probabilities out."""
 
+from dataclasses import replace
 from numbers import Real
 
 import numpy as np
 from sklearn.base import ClassifierMixin
-from sklearn.metrics import accuracy_score
 from sklearn.utils._param_validation import StrOptions
-from sklearn.utils.multiclass import check_classification_targets, type_of_target
-from sklearn.utils.validation import column_or_1d
 
-from skc2c.estimators.perceptron import CONSTANT, Perceptron
+from skc2c.estimators.perceptron import Perceptron
 from skc2c.estimators.shared_docstrings import shared_docstrings
+from skc2c.estimators.targets import ClassTargets, both_sides, class_targets
 
 
 @shared_docstrings
@@ -78,6 +77,9 @@ class C2CClassifier(ClassifierMixin, Perceptron):
         alpha=0.03,
         epsilon=0.3,
         l2=1.0,
+        cv=None,
+        input_scaling=None,
+        numeric_embedding=None,
         solver="adam",
         batch_size="auto",
         learning_rate_init=0.001,
@@ -102,6 +104,7 @@ class C2CClassifier(ClassifierMixin, Perceptron):
         y,
         sample_weight=None,
         *,
+        groups=None,
         X_unlabeled=None,
         X_val=None,
         y_val=None,
@@ -136,7 +139,7 @@ class C2CClassifier(ClassifierMixin, Perceptron):
             "y_val": y_val,
             "sample_weight_val": sample_weight_val,
         }
-        return self._fit_or_leave(X, y, sample_weight, further)
+        return self._fit(X, y, sample_weight, further, groups)
 
     def predict(self, X):
         """Predict labels.
@@ -151,7 +154,7 @@ class C2CClassifier(ClassifierMixin, Perceptron):
             The most probable label; for multilabel y the indicator matrix of the outputs
             with a probability above one half.
         """
-        return self._decode(self._link(X))
+        return self._targets().decode(self._link(X))
 
     def decision_function(self, X):
         """Network output before the softmax or logistic function: the logits.
@@ -182,8 +185,7 @@ class C2CClassifier(ClassifierMixin, Perceptron):
             being 1. In the open interval (0, 1): where a probability rounds to 0 or 1 the
             nearest number inside is returned.
         """
-        h = self._link(X)
-        proba = self._family().mean(_both_sides(h))
+        proba = self._targets().likelihood.mean(self._sides(X))
         limits = np.finfo(proba.dtype)
         return np.clip(proba, limits.tiny, 1.0 - limits.epsneg)
 
@@ -199,109 +201,45 @@ class C2CClassifier(ClassifierMixin, Perceptron):
         log_proba : ndarray of shape (n_samples, n_classes) or (n_samples, n_outputs)
             Exact also where the probability itself is too small for a float.
         """
+        return self._targets().likelihood.log_mean(self._sides(X))
+
+    def _sides(self, X):
+        """The logits at X: of either class if there are two."""
         h = self._link(X)
-        return self._family().log_mean(_both_sides(h))
+        return both_sides(h) if h.shape[1] == 1 else h
 
-    def _decode(self, h):
-        """Labels from the network output."""
-        if h.shape[1] == 1:
-            return self.classes_[(h[:, 0] > 0).astype(int)]
-        if self.out_activation_ == "softmax":
-            return self.classes_[h.argmax(axis=1)]
-        return (h > 0).astype(int)
+    def _targets(self):
+        is_multilabel = self.out_activation_ == "logistic" and self.n_outputs_ > 1
+        return ClassTargets(self.classes_, is_multilabel or len(self.classes_) == 1)
 
-    def _encode(self, y, weight, reset, is_validation=False):
-        """One-hot rows, one 0/1 column (two classes) or the indicator matrix itself."""
-        check_classification_targets(y)
-        if type_of_target(y).startswith("multilabel"):
-            return self._encode_multilabel(y, weight, reset)
-        y = column_or_1d(y, warn=True)
-        classes = np.unique(y)
-        if reset:
-            self.classes_ = classes
-        elif not np.isin(classes, self.classes_).all():
-            asked = "y_val needs the classes of y"
-            if not is_validation:
-                asked = "warm_start=True needs the classes of the previous fit"
-            raise ValueError(f"{asked}, {self.classes_}. Got {classes} instead.")
-        codes = np.searchsorted(self.classes_, y)
-        weight = self._weigh_classes(codes, weight)
-        present = self.classes_[np.unique(codes if weight is None else codes[weight > 0])]
-        if len(present) < 2:
-            raise ValueError(
-                "y needs rows of at least two classes with a positive weight. Got "
-                f"{'one class only' if len(present) else 'no class'}: {present}."
-            )
-        if len(self.classes_) == 2:
-            return codes[:, None].astype(np.float32), weight, "logistic"
-        return np.eye(len(self.classes_), dtype=np.float32)[codes], weight, "softmax"
+    def _encode(self, y, weight, known):
+        targets, codes = class_targets(y, known)
+        if targets.is_multilabel:
+            self._refuse_class_weight()
+            return targets, targets.encode(codes), weight
+        targets = replace(targets, factors=self._factors(targets.classes, codes, weight))
+        weight = targets.weigh(codes, weight)
+        _require_two_classes(
+            targets.classes[np.unique(codes if weight is None else codes[weight > 0])]
+        )
+        return targets, targets.encode(codes), weight
 
-    def _encode_multilabel(self, y, weight, reset):
+    def _refuse_class_weight(self):
         if self.class_weight is not None:
             raise ValueError(
                 f"class_weight={self.class_weight!r} is not defined for multilabel y. "
                 "Use None, and sample_weight if rows differ in weight."
             )
-        y = y.toarray() if hasattr(y, "toarray") else y
-        if not np.isin(y, (0, 1)).all():
-            raise ValueError(
-                "y with several columns must be a 0/1 indicator matrix (multilabel). Multioutput "
-                f"y with other values is not supported; got the values {np.unique(y)}."
-            )
-        if reset:
-            self.classes_ = np.arange(y.shape[1])
-        return y.astype(np.float32), weight, "logistic"
 
-    def _weigh_classes(self, codes, weight):
-        """Multiply the weights of the rows with those of their classes."""
+    def _factors(self, classes, codes, weight):
+        """The weights of the classes as an array, or None."""
         if self.class_weight is None:
-            return weight
+            return None
         if self.class_weight == "balanced":
-            counts = np.bincount(codes, weights=weight, minlength=len(self.classes_))
+            counts = np.bincount(codes, weights=weight, minlength=len(classes))
             present = counts > 0
-            factors = counts.sum() / (present.sum() * np.where(present, counts, np.inf))
-        else:
-            factors = self._class_factors()
-        return factors[codes] if weight is None else weight * factors[codes]
-
-    def _class_factors(self):
-        """The dictionary `class_weight` as an array; classes it does not name have 1."""
-        factors = np.ones(len(self.classes_))
-        for label, factor in self.class_weight.items():
-            found = self.classes_ == label
-            if not np.any(found):
-                raise ValueError(f"class_weight names {label!r}, but classes_ is {self.classes_}.")
-            if not (isinstance(factor, Real) and 0 <= factor < np.inf):
-                raise ValueError(
-                    "The values of class_weight must be in the range [0.0, inf). "
-                    f"Got {factor!r} for class {label!r}."
-                )
-            factors[found] = factor
-        return factors
-
-    _other_cure = ", or give VAT an entropy_weight and a balance_weight"
-
-    def _lost(self, h, h_labelled):
-        if self._family().mean(h).std(axis=0).max() < 0.01:
-            return CONSTANT
-        if self.out_activation_ == "logistic" and h.shape[1] > 1:
-            return None  # labels of a multilabel y may well be rare
-        both = _both_sides(h), _both_sides(h_labelled)
-        share, expected = (
-            np.bincount(sides.argmax(axis=1), minlength=sides.shape[1]) / len(sides)
-            for sides in both
-        )
-        names = ", ".join(map(repr, self.classes_[share < 0.05 * expected].tolist()))
-        return f"there it all but never predicts {names}" if names else None
-
-    def _strata(self, y):
-        if y.shape[1] == 1:
-            return y[:, 0]
-        return y.argmax(axis=1) if self.out_activation_ == "softmax" else None
-
-    def _validation_score(self, h, y, weight):
-        # Targets of -1/2 and 1/2 decode as outputs do.
-        return accuracy_score(self._decode(y - 0.5), self._decode(h), sample_weight=weight)
+            return counts.sum() / (present.sum() * np.where(present, counts, np.inf))
+        return _named_factors(self.class_weight, classes)
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
@@ -309,6 +247,25 @@ class C2CClassifier(ClassifierMixin, Perceptron):
         return tags
 
 
-def _both_sides(h):
-    """For two classes, the log-odds of each; otherwise h itself."""
-    return np.hstack([-h, h]) if h.shape[1] == 1 else h
+def _require_two_classes(present):
+    if len(present) < 2:
+        raise ValueError(
+            "y needs rows of at least two classes with a positive weight. Got "
+            f"{'one class only' if len(present) else 'no class'}: {present}."
+        )
+
+
+def _named_factors(class_weight, classes):
+    """A dictionary of class weights as an array; classes that it does not name have 1."""
+    factors = np.ones(len(classes))
+    for label, factor in class_weight.items():
+        found = classes == label
+        if not np.any(found):
+            raise ValueError(f"class_weight names {label!r}, but classes_ is {classes}.")
+        if not (isinstance(factor, Real) and 0 <= factor < np.inf):
+            raise ValueError(
+                "The values of class_weight must be in the range [0.0, inf). "
+                f"Got {factor!r} for class {label!r}."
+            )
+        factors[found] = factor
+    return factors

@@ -1,17 +1,13 @@
 """The regressor: real targets in, predictions out."""
 
-import numpy as np
 from sklearn.base import MultiOutputMixin, RegressorMixin
-from sklearn.metrics import r2_score
 from sklearn.utils._param_validation import StrOptions
-from sklearn.utils.validation import column_or_1d
 
 from skc2c.estimators.perceptron import Perceptron
 from skc2c.estimators.shared_docstrings import shared_docstrings
-from skc2c.estimators.training_data import divisor
+from skc2c.estimators.targets import RealTargets, real_targets
 
-# Which output distribution a loss is the negative log-likelihood of.
-OUT_ACTIVATIONS = {"squared_error": "identity"}
+LOSSES = ("squared_error",)
 
 
 @shared_docstrings
@@ -65,7 +61,7 @@ class C2CRegressor(MultiOutputMixin, RegressorMixin, Perceptron):
 
     _parameter_constraints = {
         **Perceptron._parameter_constraints,
-        "loss": [StrOptions(set(OUT_ACTIVATIONS))],
+        "loss": [StrOptions(set(LOSSES))],
     }
     _y_checks = {"multi_output": True, "y_numeric": True}
 
@@ -78,6 +74,9 @@ class C2CRegressor(MultiOutputMixin, RegressorMixin, Perceptron):
         alpha=0.03,
         epsilon=0.3,
         l2=1.0,
+        cv=None,
+        input_scaling=None,
+        numeric_embedding=None,
         solver="adam",
         batch_size="auto",
         learning_rate_init=0.001,
@@ -102,6 +101,7 @@ class C2CRegressor(MultiOutputMixin, RegressorMixin, Perceptron):
         y,
         sample_weight=None,
         *,
+        groups=None,
         X_unlabeled=None,
         X_val=None,
         y_val=None,
@@ -136,7 +136,7 @@ class C2CRegressor(MultiOutputMixin, RegressorMixin, Perceptron):
             "y_val": y_val,
             "sample_weight_val": sample_weight_val,
         }
-        return self._fit_or_leave(X, y, sample_weight, further)
+        return self._fit(X, y, sample_weight, further, groups)
 
     def predict(self, X):
         """Predict targets.
@@ -150,23 +150,10 @@ class C2CRegressor(MultiOutputMixin, RegressorMixin, Perceptron):
         y : ndarray of shape (n_samples,) or (n_samples, n_outputs)
             In the units of the training y.
         """
-        h = self._link(X)
-        return h[:, 0] if h.shape[1] == 1 else h
+        return self._targets().decode(self._link(X))
 
-    def _encode(self, y, weight, reset, is_validation=False):
-        if y.ndim == 2 and y.shape[1] == 1:
-            y = column_or_1d(y, warn=True)
-        y = y.reshape(len(y), -1).astype(np.float64, copy=False)
-        if not np.isfinite(y).all():  # None in an object array becomes NaN only here
-            raise ValueError("Input y contains NaN or infinity.")
-        return y, weight, OUT_ACTIVATIONS[self.loss]
+    def _encode(self, y, weight, known):
+        return *real_targets(y, self.loss), weight
 
-    def _center_and_scale(self, y, weight):
-        center = np.average(y, axis=0, weights=weight)
-        largest = np.abs(y - center).max(axis=0)
-        # The largest is divided out before squaring: y may be in any unit.
-        relative = (y - center) / divisor(largest)
-        return center, largest * np.sqrt(np.average(relative**2, axis=0, weights=weight))
-
-    def _validation_score(self, h, y, weight):
-        return r2_score(y, h, sample_weight=weight)
+    def _targets(self):
+        return RealTargets(self.loss, self.n_outputs_)

@@ -3,7 +3,7 @@
 import re
 import textwrap
 
-from skc2c.activations import ACTIVATIONS
+from skc2c.network import ACTIVATIONS
 from skc2c.penalties import PENALTIES
 
 PARTS = {

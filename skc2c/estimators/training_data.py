@@ -1,6 +1,5 @@
 """What ``fit`` was given, checked, and the rows that are made of it."""
 
-import warnings
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -14,8 +13,10 @@ from sklearn.utils.validation import (
     validate_data,
 )
 
-from skc2c.missing_labels import drop_missing, is_missing
-from skc2c.rows import Picked, Rows, Stack
+from skc2c.data.missing_labels import drop_missing, is_missing
+from skc2c.data.rows import Picked, Rows, Stack
+from skc2c.messages import warn
+from skc2c.network.input_scaling import fit_input_scaling
 
 _CHECKS = {"accept_sparse": "csr", "dtype": (np.float64, np.float32)}
 
@@ -37,11 +38,17 @@ class TrainingData(NamedTuple):
     unlabeled : list of matrix
         Rows of X without a label, and the rows of ``X_unlabeled``.
     validation : Labelled or None
+    places : ndarray of int
+        Which of the rows given are labelled.
+    n_rows : int
+        How many rows were given, labelled or not.
     """
 
     labelled: Labelled
     unlabeled: list
     validation: Labelled | None
+    places: np.ndarray
+    n_rows: int
 
 
 def check_training_data(
@@ -66,21 +73,21 @@ def check_training_data(
     ValueError
         If something is not valid or does not go with the rest.
     """
-    labelled, unlabeled = _check_rows(estimator, X, y, sample_weight, reset)
+    labelled, unlabeled, places = _check_rows(estimator, X, y, sample_weight, reset)
     if X_unlabeled is not None:
         extra = _canonical(validate_data(estimator, X_unlabeled, reset=False, **_CHECKS))
         _warn_of_scale(labelled.X, extra)
         unlabeled.append(extra)
     validation = _check_validation(estimator, X_val, y_val, sample_weight_val)
-    return TrainingData(labelled, unlabeled, validation)
+    return TrainingData(labelled, unlabeled, validation, places, _num_samples(X))
 
 
 def _check_rows(estimator, X, y, sample_weight, reset):
-    """Labelled rows, and the list of the matrices of the others."""
+    """Labelled rows, the list of the matrices of the others, and which rows are labelled."""
     if estimator.missing_label is None:
         X, y = validate_data(estimator, X, y, reset=reset, **_CHECKS, **estimator._y_checks)
         X = _canonical(X)
-        return Labelled(X, y, _check_weight(sample_weight, X)), []
+        return Labelled(X, y, _check_weight(sample_weight, X)), [], np.arange(X.shape[0])
     if y is None:
         raise ValueError("y is needed to tell which rows have a label. Got None.")
     check_consistent_length(X, y)
@@ -98,7 +105,7 @@ def _check_rows(estimator, X, y, sample_weight, reset):
     X_kept, y = check_X_y(X[kept], y, estimator=estimator, **_CHECKS, **estimator._y_checks)
     used = missing if weight is None else missing & (weight > 0)
     unlabeled = [Picked(X, np.flatnonzero(used))] if used.any() else []
-    return Labelled(X_kept, y, None if weight is None else weight[kept]), unlabeled
+    return Labelled(X_kept, y, None if weight is None else weight[kept]), unlabeled, kept
 
 
 def _check_weight(sample_weight, X):
@@ -133,10 +140,11 @@ def _check_validation(estimator, X_val, y_val, sample_weight_val):
     return Labelled(X, y, _check_weight(sample_weight_val, X))
 
 
-# How far apart the scales of two samples of the same features may be: standard deviations
-# of one sample in means, and a factor in spread.
+# Warn if means differ by more than `_APART` standard deviations or spreads by more than a
+# factor `_WIDER`: more than a shift of the data, less than what a forgotten scaler does.
 _APART, _WIDER = 10.0, 10.0
-# Rows to look at, evenly spaced, and the fewest that say anything of a scale.
+# Rows to look at, evenly spaced, which give a scale to a few per cent; and the fewest that say
+# anything about one.
 _SAMPLE, _FEWEST = 1000, 10
 
 
@@ -151,26 +159,25 @@ def _warn_of_scale(X, X_unlabeled):
     apart = np.abs(mean_u - mean) > _APART * np.where(unit > 0, np.minimum(spread, unit), np.inf)
     wider = (ratio > _WIDER) | (ratio < 1.0 / _WIDER)
     if np.mean(apart | wider) > 0.5:
-        warnings.warn(
+        warn(
             "X_unlabeled is on another scale than X: most of its features differ more than "
             f"{_WIDER:g} times in spread, or as far in their means. In a Pipeline name it in "
-            'transform_input=["X_unlabeled"] so that it is scaled like X.',
-            stacklevel=6,
+            'transform_input=["X_unlabeled"] so that it is scaled like X.'
         )
 
 
 def _moments(X):
-    X = X[np.unique(np.linspace(0, X.shape[0] - 1, _SAMPLE).astype(int))]
+    X = X[evenly(X.shape[0], _SAMPLE)]
     X = X.toarray() if sparse.issparse(X) else X
     X = X.astype(np.float64, copy=False)
     return X.mean(axis=0), X.std(axis=0)
 
 
 def used_rows(X, y, weight):
-    """The rows of positive weight; no weights stand for ones."""
+    """The rows of positive weight, and which these are; no weights stand for ones."""
     rows = Rows(X, y, np.ones(len(y)) if weight is None else weight)
     used = np.flatnonzero(rows.weight)
-    return rows if len(used) == len(rows) else rows.take(used)
+    return (rows if len(used) == len(rows) else rows.take(used)), used
 
 
 def pool_of(train, unlabeled):
@@ -181,13 +188,50 @@ def pool_of(train, unlabeled):
     return Rows(X, None, np.concatenate([train.weight, np.ones(n)]))
 
 
-def standardize(rows, center, scale, dtype):
-    """Rows in the training dtype, with y centred and scaled."""
-    with np.errstate(over="ignore"):  # an infinite entry makes the loss so
+def in_training(rows, units, dtype, scaling):
+    """Rows in the dtype of training, scaled, with y in its units."""
+    with np.errstate(over="ignore"):  # an infinite entry makes the loss infinite too
         X = rows.X.astype(dtype, copy=False)
-    return replace(rows, X=X, y=((rows.y - center) / divisor(scale)).astype(dtype))
+    X = X if scaling is None else scaling.transform(X)
+    return replace(rows, X=X, y=units.standardize(rows.y).astype(dtype))
 
 
-def divisor(scale):
-    """A scale to divide by: what is constant, of scale 0, stays as it is."""
-    return np.where(scale > 0.0, scale, 1.0)
+class Scaled:
+    """A matrix of which the rows asked for are copied and scaled.
+
+    Parameters
+    ----------
+    matrix : ndarray, CSR matrix or Picked
+    scaling : InputScaling
+    dtype : dtype
+    """
+
+    def __init__(self, matrix, scaling, dtype):
+        self.matrix, self.scaling, self.dtype = matrix, scaling, dtype
+        self.shape = matrix.shape
+
+    def __getitem__(self, rows):
+        return self.scaling.transform(self.matrix[rows].astype(self.dtype, copy=False))
+
+
+# Rows that the input scaling is fitted on: quartiles of so many are known to a per cent.
+_SCALING_SAMPLE = 20_000
+
+
+def fit_scaling(rows, unlabeled):
+    """Fit the input scaling on labelled rows and, if there are any, on unlabelled ones."""
+    X, weight = rows.X, rows.weight
+    if unlabeled and not sparse.issparse(X):
+        parts = [part[evenly(part.shape[0], _SCALING_SAMPLE)] for part in unlabeled]
+        parts = [part.toarray() if sparse.issparse(part) else part for part in parts]
+        X = np.concatenate([X, *parts])
+        weight = np.concatenate([weight, np.ones(len(X) - len(weight))])
+    if X.shape[0] > _SCALING_SAMPLE and not sparse.issparse(X):
+        some = evenly(len(X), _SCALING_SAMPLE)
+        X, weight = X[some], weight[some]
+    return fit_input_scaling(X, weight)
+
+
+def evenly(n, n_picked):
+    """Indices of some rows of n, evenly spaced."""
+    return np.unique(np.linspace(0, n - 1, n_picked).astype(int))

@@ -1,0 +1,120 @@
+"""How rows are dealt in batches: passes over them as records with a position."""
+
+import numpy as np
+
+
+class Dealer:
+    """Deals rows in batches, pass after pass.
+
+    Parameters
+    ----------
+    n : int
+        Rows of a pass.
+    size : int
+        Rows of a batch; the last batch of a pass may be smaller.
+    rng : numpy.random.Generator, optional
+        Shuffles the rows anew for each pass. Without it they stay in order.
+    """
+
+    def __init__(self, n, size, rng=None):
+        self.n, self.size, self.rng = n, size, rng
+        self.order = None
+        self.position = n
+
+    @property
+    def is_at_end(self):
+        """Whether the pass is used up, or none has begun."""
+        return self.position >= self.n
+
+    @property
+    def n_batches(self):
+        """Batches of a pass."""
+        return -(-self.n // self.size)
+
+    def next(self):
+        """Deal the next batch, of a new pass if the last one is used up.
+
+        Returns
+        -------
+        batch : slice or ndarray of int
+        """
+        if self.is_at_end:
+            self.order = self._draw_order()
+            self.position = 0
+        batch = slice(self.position, min(self.position + self.size, self.n))
+        self.position = batch.stop
+        return batch if self.order is None else self.order[..., batch]
+
+    def _draw_order(self):
+        return None if self.rng is None else self.rng.permutation(self.n)
+
+    def state(self):
+        """Return the position in the pass as a plain record."""
+        return {"order": self.order, "position": self.position}
+
+    def restore(self, state):
+        """Go on from such a record."""
+        self.order, self.position = state["order"], state["position"]
+
+
+class MemberDealer(Dealer):
+    """Deals each of k members rows of its own: batches of shape (k, size).
+
+    Parameters
+    ----------
+    rows : list of ndarray of int
+        The rows of each member. A pass has as many as the shortest list, so that all
+        members take the same number of steps; what is left out changes from pass to pass.
+    size : int
+    rngs : list of numpy.random.Generator or None
+        Shuffle the rows of each member; None leaves them in order.
+    """
+
+    def __init__(self, rows, size, rngs=None):
+        super().__init__(min(map(len, rows)), size)
+        self.rows, self.rngs = rows, rngs
+
+    def _draw_order(self):
+        if self.rngs is None:
+            return np.stack([rows[: self.n] for rows in self.rows])
+        pairs = zip(self.rows, self.rngs, strict=True)
+        return np.stack([rng.permutation(rows)[: self.n] for rows, rng in pairs])
+
+    def state_of(self, kept):
+        """Return the position of some members, as in `state`."""
+        order = None if self.order is None else self.order[kept]
+        return {"order": order, "position": self.position}
+
+
+class Deal:
+    """Batches of several terms of an objective: an epoch is a pass over the first's rows.
+
+    Parameters
+    ----------
+    dealers : list of Dealer
+        The others go on pass after pass, whatever an epoch of the first is.
+    """
+
+    def __init__(self, dealers):
+        self.dealers = dealers
+
+    @property
+    def n_batches(self):
+        """Batches of an epoch."""
+        return self.dealers[0].n_batches
+
+    def epoch(self):
+        """Yield what is left of the epoch, or a new one: a batch of each term."""
+        while True:
+            yield tuple(dealer.next() for dealer in self.dealers)
+            if self.dealers[0].is_at_end:
+                return
+
+    def state(self):
+        """Return the position in each pass as a list of plain records."""
+        return [dealer.state() for dealer in self.dealers]
+
+    def restore(self, states):
+        """Go on from such a list."""
+        for dealer, state in zip(self.dealers, states, strict=True):
+            dealer.restore(state)

@@ -1,0 +1,173 @@
+"""From an estimator's parameters and checked data to the plan of several fits."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from sklearn.model_selection import check_cv
+
+from skc2c.data.rows import Rows
+from skc2c.estimators.assembly import batch_size
+from skc2c.estimators.targets import Units
+from skc2c.fitting import Candidate, CrossPlan
+from skc2c.messages import warn
+from skc2c.network.fourier_features import FourierFeatures
+from skc2c.penalties import NoPenalty
+from skc2c.solvers import Cycles
+
+# The folds that `cv` stands for unless told otherwise.
+DEFAULT_FOLDS = 4
+# Rows that a fold needs at least, so that its loss says anything.
+_FEWEST_ROWS = 3
+# Strength of the penalty that is tried beside none.
+_ALPHA = 0.1
+# Turns per unit of a scaled column: one wave and a half over the middle half of the rows, and
+# less than one over nearly all of them.
+_FREQUENCIES = (0.25, 0.6)
+# Steps at the ends of the cycles, each twice as long as the one before.
+_ENDS = (50, 150, 350, 750, 1550)
+# Steps of L-BFGS, likewise: 200 in all, as in scikit-learn's MLP.
+_ENDS_OF_FULL_BATCHES = (25, 75, 200)
+# A candidate goes on while its loss falls by more than this part from end to end.
+_PATIENCE = 0.03
+
+
+@dataclass(frozen=True)
+class CrossTraining:
+    """A plan for several networks, and what it takes to read its outcome."""
+
+    plan: CrossPlan
+    units: Units
+    rows: Rows
+
+
+def folds_of(estimator, ingredients, given, groups):
+    """Training rows and rows left out of each network, or None if there are too few rows.
+
+    Parameters
+    ----------
+    estimator : Perceptron
+    ingredients : Ingredients
+    given : Labelled
+        Labelled rows as `fit` was given them, for a splitter.
+    groups : array-like or None
+        Of these rows.
+
+    Returns
+    -------
+    folds : list of (ndarray of int, ndarray of int) or None
+    """
+    if isinstance(estimator.cv, (int, np.integer)):
+        return _random_folds(estimator, ingredients)
+    place = np.full(len(given.y), -1)
+    place[ingredients.used] = np.arange(len(ingredients.labelled))
+    splits = check_cv(estimator.cv).split(given.X, given.y, groups)
+    pairs = [(place[train], place[test]) for train, test in splits]
+    return [(train[train >= 0], test[test >= 0]) for train, test in pairs]
+
+
+def _random_folds(estimator, ingredients):
+    rows = ingredients.labelled
+    strata = ingredients.targets.strata(rows.y)
+    k = min(int(estimator.cv), len(rows) // _FEWEST_ROWS)
+    if strata is not None and len(np.unique(strata)) == 2:
+        # A network that never sees one of two classes has nothing to tell.
+        k = min(k, np.unique(strata, return_counts=True)[1].min())
+    if k < estimator.cv and estimator.cv != DEFAULT_FOLDS:
+        warn(
+            f"cv={estimator.cv} folds need more rows than there are: "
+            f"{f'{k} are used' if k > 1 else 'one network is fitted to all of them'}."
+        )
+    if k < 2:
+        return None
+    rng = ingredients.streams.split
+    # Rows of a class are dealt in turn, so that folds are stratified however rare it is.
+    order = np.lexsort((rng.random(len(rows)), np.zeros(len(rows)) if strata is None else strata))
+    fold = np.empty(len(rows), dtype=int)
+    fold[order] = np.arange(len(rows)) % k
+    return [(np.flatnonzero(fold != i), np.flatnonzero(fold == i)) for i in range(k)]
+
+
+def assemble(estimator, ingredients, folds):
+    """Make the plan of a fit of several networks.
+
+    Parameters
+    ----------
+    estimator : Perceptron
+    ingredients : Ingredients
+    folds : list of (ndarray of int, ndarray of int)
+
+    Returns
+    -------
+    training : CrossTraining
+    """
+    targets, labelled = ingredients.targets, ingredients.labelled
+    units = targets.units(labelled.y, labelled.weight)
+    rows = ingredients.scaled(labelled, units)
+    pool = ingredients.pool(rows)
+    size = batch_size(estimator, rows if pool is None else pool, ingredients.solver)
+    n = min(len(train) for train, _ in folds) + (0 if pool is None else len(pool) - len(rows))
+    streams = ingredients.streams
+    plan = CrossPlan(
+        layer_units=ingredients.layer_units,
+        activation=estimator.activation,
+        likelihood=targets.likelihood,
+        penalty=ingredients.penalty,
+        epsilon=ingredients.epsilon,
+        l2=float(estimator.l2),
+        rows=rows,
+        pool=pool,
+        folds=folds,
+        candidates=_candidates(estimator, ingredients, rows),
+        solver=ingredients.solver,
+        rate=ingredients.solver.rates(estimator.learning_rate_init, Cycles(n_cycles=1)),
+        ends=_ends(estimator.max_iter, ingredients.solver, -(-n // min(size, n))),
+        batch_size=size,
+        shuffle=estimator.shuffle,
+        seeds=np.random.SeedSequence(streams.initial.integers(2**32, size=4).tolist()).spawn(
+            len(folds)
+        ),
+        tol=estimator.tol,
+        patience=_PATIENCE,
+        verbose=estimator.verbose,
+    )
+    return CrossTraining(plan, units, rows)
+
+
+def _ends(max_iter, solver, n_batches):
+    """Steps at the ends of the cycles."""
+    if isinstance(max_iter, str):
+        return list(_ENDS if solver.is_stochastic else _ENDS_OF_FULL_BATCHES)
+    ends = Cycles().ends(max_iter * (n_batches if solver.is_stochastic else 1))
+    return sorted(set(ends) - {0})
+
+
+def _candidates(estimator, ingredients, rows):
+    """Ways to train, among which the rows left out choose."""
+    fronts, alphas = _fronts(estimator, rows), _alphas(estimator, ingredients.penalty)
+    # The penalty is tried where the network may be rough: behind the embedding, if there is one.
+    return [Candidate(front, alphas[0]) for front in fronts] + [
+        Candidate(fronts[-1], alpha) for alpha in alphas[1:]
+    ]
+
+
+def _alphas(estimator, penalty):
+    if isinstance(penalty, NoPenalty):
+        return [0.0]
+    if isinstance(estimator.alpha, str):
+        return [0.0, _ALPHA]
+    return [float(estimator.alpha)]
+
+
+def _fronts(estimator, rows):
+    """Layers in front of the dense ones, for each kind of network."""
+    columns = () if hasattr(rows.X, "tocsr") else _numeric_columns(rows.X)
+    if estimator.numeric_embedding is None or not columns:
+        return [()]
+    waves = FourierFeatures(n_features=rows.X.shape[1], columns=columns, frequencies=_FREQUENCIES)
+    return [(waves,)] if estimator.numeric_embedding == "fourier" else [(), (waves,)]
+
+
+def _numeric_columns(X):
+    """Columns of more than two values."""
+    between = ((X.min(axis=0) != X) & (X.max(axis=0) != X)).any(axis=0)
+    return tuple(np.flatnonzero(between).tolist())

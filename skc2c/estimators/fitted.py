@@ -1,0 +1,229 @@
+"""Records of fits as attributes of an estimator, and the network that the attributes describe."""
+
+import numpy as np
+
+from skc2c.network import Network
+from skc2c.network.fourier_features import FourierFeatures
+from skc2c.network.input_scaling import InputScaling
+from skc2c.network.mean import MeanNetwork
+
+
+def attributes_of_one(ingredients, training, found, dtype):
+    """Fitted attributes of an estimator with one network."""
+    plan, units = training.plan, training.units
+    theta = found.theta.astype(np.float64)
+    extra = plan.penalty.parameters_in_units(
+        theta[plan.network.size :], units.center, units.divisor
+    )
+    return {
+        **_function(ingredients, units.fold(*plan.network.unpack(theta)), extra, dtype),
+        **_layers(ingredients, plan.network),
+        **_front(ingredients.scaling, None),
+        "n_networks_": 1,
+        "alpha_": plan.alpha,
+        "n_iter_": found.n_iter,
+        "t_": found.n_iter * len(plan.train),
+        "loss_": found.loss,
+        "loss_curve_": found.loss_curve,
+        "best_loss_": found.best_loss,
+        "validation_scores_": found.validation_scores,
+        "best_validation_score_": found.best_validation_score,
+        "_state": found.state,
+    }
+
+
+def attributes_of_several(ingredients, training, found, dtype):
+    """Fitted attributes of an estimator whose function is a mean of networks."""
+    plan, units = training.plan, training.units
+    chosen = [(end, w) for end, w in zip(found.ends, found.weights, strict=True) if w > 0.0]
+    main, _ = max(chosen, key=lambda pair: pair[1])
+    networks = [
+        (network, theta.astype(np.float64), weight / len(plan.folds))
+        for end, weight in chosen
+        for network, theta in end.networks
+    ]
+    network, parts = _side_by_side(networks)
+    extras = [
+        plan.penalty.parameters_in_units(theta[one.size :], units.center, units.divisor)
+        for one, theta, _ in networks
+    ]
+    n_rows = min(len(train) for train, _ in plan.folds)
+    return {
+        **_function(ingredients, units.fold(*parts), np.concatenate(extras), dtype),
+        **_layers(ingredients, network),
+        **_front(ingredients.scaling, network.front[0] if network.front else None),
+        "n_networks_": len(networks),
+        "alpha_": main.candidate.alpha,
+        "n_iter_": len(main.curve),
+        "t_": len(main.curve) * n_rows,
+        "loss_": main.curve[-1],
+        "loss_curve_": main.curve,
+        "best_loss_": min(main.curve),
+        "validation_scores_": None,
+        "best_validation_score_": None,
+        "_state": None,
+    }
+
+
+def out_of_fold_attributes(ingredients, training, found, data):
+    """The score and the predictions of rows by the networks that were not trained on them."""
+    h = found.outputs * training.units.scale + training.units.center
+    places = data.places[ingredients.used]
+    return ingredients.targets.out_of_fold(
+        h, ingredients.labelled.y, sample_weight(data, ingredients), places, data.n_rows
+    )
+
+
+def sample_weight(data, ingredients):
+    """Weights of the labelled rows as `fit` was given them, without those of classes."""
+    weight = data.labelled.weight
+    return None if weight is None else weight[ingredients.used]
+
+
+def _function(ingredients, parts, extra, dtype):
+    """The parameters, in the dtype of X, or in float64 if they are out of its range."""
+    coefs, intercepts = parts
+    largest = max(np.abs(array).max(initial=0.0) for array in (*coefs, *intercepts, extra))
+    dtype = dtype if largest <= np.finfo(dtype).max else np.dtype(np.float64)
+    return {
+        "coefs_": [coef.astype(dtype) for coef in coefs],
+        "intercepts_": [intercept.astype(dtype) for intercept in intercepts],
+        "penalty_parameters_": extra.astype(dtype),
+        "epsilon_": ingredients.epsilon,
+        "out_activation_": ingredients.targets.likelihood.out_activation,
+        **ingredients.targets.attributes(),
+    }
+
+
+def _layers(ingredients, network):
+    return {
+        "hidden_activation_": network.activation,
+        "n_layers_": len(network.layer_units),
+        "n_outputs_": network.n_outputs,
+    }
+
+
+def _front(scaling, waves):
+    """What stands before the dense layers, as arrays."""
+    return {
+        "input_center_": None if scaling is None else scaling.center,
+        "input_scale_": None if scaling is None else scaling.scale,
+        "embedding_columns_": None if waves is None else np.array(waves.columns),
+        "embedding_frequencies_": None if waves is None else np.array(waves.frequencies),
+    }
+
+
+# -------------------------------------------------------------------- several networks as one
+
+
+def _side_by_side(networks):
+    """Several networks as one, whose hidden layers are theirs side by side.
+
+    Parameters
+    ----------
+    networks : list of (Network, ndarray, float)
+        With parameters and weights.
+
+    Returns
+    -------
+    network : Network
+    parts : (list of ndarray, list of ndarray)
+        Its kernels and biases: the output is the weighted sum of the networks' outputs.
+    """
+    front = max((one.front for one, _, _ in networks), key=len)
+    unpacked = [one.unpack(theta) for one, theta, _ in networks]
+    weights = [weight for _, _, weight in networks]
+    depth = len(unpacked[0][0])
+    coefs, intercepts = [], []
+    for level in range(depth):
+        kernels = [coefs_of[level] for coefs_of, _ in unpacked]
+        biases = [intercepts_of[level] for _, intercepts_of in unpacked]
+        is_last, is_first = level == depth - 1, level == 0
+        if is_last:
+            kernels = [w * kernel for w, kernel in zip(weights, kernels, strict=True)]
+            biases = [w * bias for w, bias in zip(weights, biases, strict=True)]
+        coefs.append(_joined(kernels, is_first, is_last))
+        intercepts.append(sum(biases) if is_last else np.concatenate(biases))
+    one = networks[0][0]
+    units = (one.n_features, *(len(bias) for bias in intercepts))
+    return Network(units, one.activation, front), (coefs, intercepts)
+
+
+def _joined(kernels, is_first, is_last):
+    """Kernels of one level as one: in a row, a column or a diagonal of blocks."""
+    if is_first:
+        # A network without an embedding has no weights on it.
+        height = max(len(kernel) for kernel in kernels)
+        kernels = [np.pad(kernel, ((0, height - len(kernel)), (0, 0))) for kernel in kernels]
+        return sum(kernels) if is_last else np.hstack(kernels)
+    if is_last:
+        return np.vstack(kernels)
+    return _block_diagonal(kernels)
+
+
+def _block_diagonal(kernels):
+    fan_in, fan_out = kernels[0].shape
+    k = len(kernels)
+    result = np.zeros((k, fan_in, k, fan_out))
+    result[np.arange(k), :, np.arange(k), :] = kernels
+    return result.reshape(k * fan_in, k * fan_out)
+
+
+# ------------------------------------------------------------------ attributes as a network
+
+
+def network_of(estimator, dtype=None):
+    """The network that fitted attributes describe, and its parameters.
+
+    With several networks of two or more hidden layers the kernels between these are diagonals
+    of blocks, of which only the blocks are evaluated.
+
+    Returns
+    -------
+    network : Network or MeanNetwork
+    theta : ndarray
+    """
+    coefs, intercepts = estimator.coefs_, estimator.intercepts_
+    dtype = dtype or np.result_type(*coefs)
+    if estimator.n_networks_ == 1 or len(coefs) <= 2:
+        network = _network(estimator, coefs)
+        return network, network.pack(coefs, intercepts, dtype)
+    blocks = [_block(estimator, i) for i in range(estimator.n_networks_)]
+    networks = tuple(_network(estimator, block_coefs) for block_coefs, _ in blocks)
+    thetas = [one.pack(*block, dtype) for one, block in zip(networks, blocks, strict=True)]
+    return MeanNetwork(networks), np.concatenate(thetas)
+
+
+def _network(estimator, coefs):
+    scaling = scaling_of(estimator)
+    front = [] if scaling is None else [scaling]
+    n_features = len(coefs[0])
+    if estimator.embedding_columns_ is not None:
+        n_waves = 2 * estimator.embedding_columns_.size * estimator.embedding_frequencies_.size
+        n_features -= n_waves
+        front.append(
+            FourierFeatures(
+                n_features=n_features,
+                columns=tuple(estimator.embedding_columns_.tolist()),
+                frequencies=tuple(estimator.embedding_frequencies_.tolist()),
+            )
+        )
+    units = (n_features, *(coef.shape[1] for coef in coefs))
+    return Network(units, estimator.hidden_activation_, tuple(front))
+
+
+def scaling_of(estimator):
+    """The input scaling that fitted attributes describe, or None."""
+    if estimator.input_center_ is None:
+        return None
+    return InputScaling(center=estimator.input_center_, scale=estimator.input_scale_)
+
+
+def _block(estimator, i):
+    """Kernels and biases of one of several networks, whose mean is the fitted function."""
+    coefs, intercepts, k = estimator.coefs_, estimator.intercepts_, estimator.n_networks_
+    places = [slice(i * len(bias) // k, (i + 1) * len(bias) // k) for bias in intercepts[:-1]]
+    below, above = [slice(None), *places], [*places, slice(None)]
+    own = [coef[b, a] for coef, b, a in zip(coefs, below, above, strict=True)]
+    biases = [bias[a] for bias, a in zip(intercepts, above, strict=True)]
+    return [*own[:-1], k * own[-1]], biases

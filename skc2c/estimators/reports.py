@@ -1,0 +1,69 @@
+"""What a user should know about a fit: warnings, and the words of an error."""
+
+import numpy as np
+from sklearn.exceptions import ConvergenceWarning
+
+from skc2c.estimators.training_data import evenly
+from skc2c.messages import warn
+
+# Rows of the pool that are looked at for a collapse: enough to see a class of a few per cent.
+_SAMPLE = 2000
+
+
+def report(estimator, ingredients, training, found):
+    """Warn of what a user should know about a fit of one network."""
+    name, plan = type(estimator).__name__, training.plan
+    if found.interrupted:
+        warn("Training interrupted by user.")
+    if found.message is not None:
+        warn(
+            f"{name} has not converged with solver={estimator.solver!r}: {found.message}.",
+            ConvergenceWarning,
+        )
+    if plan.alpha > 0.0:
+        _warn_of_collapse(estimator, ingredients.targets, plan, [(plan.network, found.theta, 1.0)])
+
+
+def report_of_several(estimator, ingredients, training, found):
+    """Warn of what a user should know about a fit of several networks."""
+    if found.interrupted:
+        warn("Training interrupted by user.")
+    networks = [
+        (network, theta, weight / len(end.networks))
+        for end, weight in zip(found.ends, found.weights, strict=True)
+        if weight > 0.0
+        for network, theta in end.networks
+    ]
+    _warn_of_collapse(estimator, ingredients.targets, training.plan, networks)
+
+
+def _warn_of_collapse(estimator, targets, plan, networks):
+    """Warn if outputs on the pool are all but constant, or a class is lost there."""
+    if plan.pool is None:
+        return
+    train = plan.train if hasattr(plan, "train") else plan.rows
+    lost = targets.lost(*(_mean_output(networks, rows) for rows in (plan.pool, train)))
+    if lost is not None:
+        warn(
+            f"{type(estimator).__name__} has collapsed on the rows without a label: {lost}. Lower "
+            f"alpha={estimator.alpha} or epsilon={estimator.epsilon}{targets.other_cure}; or "
+            "train for longer, if that was short."
+        )
+
+
+def _mean_output(networks, rows):
+    """Output at some of the rows."""
+    X = rows.take(evenly(len(rows), _SAMPLE)).dense().X
+    return np.sum([weight * network.forward(theta, X) for network, theta, weight in networks], 0)
+
+
+def divergence_message(estimator, ingredients, error):
+    """Say what to do about a loss that is not finite."""
+    rate = ""
+    if ingredients.solver.is_stochastic:
+        rate = f"learning_rate_init={estimator.learning_rate_init}, "
+    return (
+        f"{type(estimator).__name__} diverged: {error}. Lower {rate}alpha={estimator.alpha} or "
+        f"epsilon={estimator.epsilon}, or scale X to zero mean and unit variance (and see that "
+        "neither y nor sample_weight is of extreme size)."
+    )

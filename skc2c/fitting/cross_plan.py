@@ -1,0 +1,86 @@
+"""The plan of several fits: one network for each fold and candidate."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from skc2c.data.rows import Rows
+from skc2c.likelihoods.likelihood import Likelihood
+from skc2c.penalties import Penalty
+from skc2c.solvers import Solver
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A way to train: layers in front of the dense ones, and a strength of the penalty."""
+
+    front: tuple
+    alpha: float
+
+
+@dataclass(frozen=True)
+class CrossPlan:
+    """All that the fits need to know.
+
+    Parameters
+    ----------
+    layer_units : tuple of int
+    activation : str
+    likelihood : Likelihood
+    penalty : Penalty
+    epsilon : float or ndarray of shape (D,)
+    l2 : float
+    rows : Rows
+        All labelled rows, encoded, scaled and in the dtype of training.
+    pool : Rows or None
+        These and the unlabelled rows, without targets, for the penalty; None if there are none.
+    folds : list of (ndarray of int, ndarray of int)
+        Labelled rows to train on, and rows left out.
+    candidates : list of Candidate
+    solver : Solver
+    rate : callable
+        From the progress within a cycle, from 0 to 1, to the learning rate.
+    ends : list of int
+        Numbers of steps at which cycles end, ascending.
+    tol : float
+        Of a solver with a criterion of its own.
+    batch_size : int
+    shuffle : bool
+    seeds : list of numpy.random.SeedSequence
+        One for each fold. Candidates share them: what differs between them is not luck.
+    patience : float
+        A candidate goes on while its loss falls from end to end by more than this part.
+    verbose : bool
+    """
+
+    layer_units: tuple
+    activation: str
+    likelihood: Likelihood
+    penalty: Penalty
+    epsilon: float | np.ndarray
+    l2: float
+    rows: Rows
+    pool: Rows | None
+    folds: list
+    candidates: list
+    solver: Solver
+    rate: Callable
+    ends: list
+    tol: float
+    batch_size: int
+    shuffle: bool
+    seeds: list
+    patience: float
+    verbose: bool = False
+
+    @cached_property
+    def left_out(self):
+        """Rows that some network is not trained on."""
+        return np.unique(np.concatenate([test for _, test in self.folds]))
+
+    @property
+    def n_outputs(self):
+        """Outputs of a network."""
+        return self.layer_units[-1]

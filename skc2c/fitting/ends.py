@@ -1,0 +1,75 @@
+"""What candidates are worth at the end of a cycle, measured on the rows left out."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from skc2c.fitting.cross_plan import Candidate
+from skc2c.network.blocks import outputs
+
+
+class End(NamedTuple):
+    """A candidate at the end of a cycle.
+
+    Attributes
+    ----------
+    candidate : Candidate
+    n_steps : int
+    networks : list of (Network, ndarray)
+        For each fold, with its parameters.
+    outputs : ndarray of shape (n, K)
+        Of the networks at the rows that they were not trained on, the mean if several were
+        not; NaN at rows that all were trained on.
+    loss : float
+        Weighted mean negative log-likelihood of these rows.
+    curve : list of float
+        Objective of each epoch so far, the mean over the folds.
+    """
+
+    candidate: Candidate
+    n_steps: int
+    networks: list
+    outputs: np.ndarray
+    loss: float
+    curve: list
+
+
+def ends_of(plan, stop, reached):
+    """What the candidates are worth at the end of a cycle."""
+    trained = {member: found for part in reached for member, found in part.items()}
+    candidates = dict.fromkeys(candidate for candidate, _ in trained)
+    ends = [_end(plan, stop, candidate, trained) for candidate in candidates]
+    if plan.verbose:
+        for end in ends:
+            print(
+                f"Step {stop}, alpha = {end.candidate.alpha:g}, out-of-fold loss = {end.loss:.6f}"
+            )
+    return ends
+
+
+def _end(plan, stop, candidate, trained):
+    found = [trained[candidate, fold] for fold in range(len(plan.folds))]
+    networks = [(network, theta) for network, theta, _ in found]
+    h = out_of_fold(plan, networks)
+    curve = np.mean([curve for _, _, curve in found], axis=0).tolist()
+    return End(candidate, stop, networks, h, loss_of(plan, h), curve)
+
+
+def out_of_fold(plan, networks):
+    """Outputs of each fold's network at the rows left out, (n, K)."""
+    total = np.zeros((len(plan.rows), plan.n_outputs))
+    count = np.zeros(len(plan.rows))
+    for (network, theta), (_, test) in zip(networks, plan.folds, strict=True):
+        total[test] += outputs(network, theta, plan.rows.take(test).X)
+        count[test] += 1.0
+    with np.errstate(invalid="ignore"):
+        return total / np.where(count > 0, count, np.nan)[:, None]
+
+
+def loss_of(plan, h):
+    """Weighted mean negative log-likelihood of the rows left out; infinite if not finite."""
+    rows = plan.left_out
+    with np.errstate(over="ignore", invalid="ignore"):
+        nll, _ = plan.likelihood.nll_and_gradient(plan.rows.y[rows].astype(np.float64), h[rows])
+    loss = float(np.average(nll, weights=plan.rows.weight[rows]))
+    return loss if np.isfinite(loss) else np.inf

@@ -1,0 +1,270 @@
+"""One fit: a plan goes in, a record comes out."""
+
+from contextlib import nullcontext
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+
+from skc2c.data.batches import Deal
+from skc2c.data.rows import Rows
+from skc2c.likelihoods.likelihood import Likelihood
+from skc2c.machine.threads import blas_threads_taken, map_in_order
+from skc2c.network import Network
+from skc2c.objective import Objective, Term
+from skc2c.penalties import NoPenalty, Penalty
+from skc2c.random_streams import restored, state_of
+from skc2c.solvers import Monitor, Solver
+
+
+class Streams(NamedTuple):
+    """The random generators of a fit, by what they draw."""
+
+    split: np.random.Generator
+    initial: np.random.Generator
+    order: np.random.Generator
+    probe: np.random.Generator
+    labelled_order: np.random.Generator
+
+    def state(self):
+        """Return the state of each as a plain record."""
+        return {name: state_of(rng) for name, rng in self._asdict().items()}
+
+    def continued(self, state):
+        """Streams of a further fit: what is drawn in training goes on from a state.
+
+        Held-out rows are drawn as before, so that they are the same ones.
+        """
+        going_on = ("order", "probe", "labelled_order")
+        return self._replace(**{name: restored(state[name]) for name in going_on})
+
+
+@dataclass(frozen=True)
+class Plan:
+    """All that a fit needs to know.
+
+    Parameters
+    ----------
+    network : Network
+    likelihood : Likelihood
+    penalty : Penalty
+    solver : Solver
+    train : Rows
+        Labelled rows, encoded and in the dtype of training.
+    pool : Rows or None
+        Labelled and unlabelled rows on which the penalty is taken; None if these are `train`.
+    theta : ndarray
+        Where to start: parameters of the network, then those of the penalty itself.
+    streams : Streams
+    alpha, epsilon, l2, batch_size, shuffle, learning_rate, max_iter, tol, n_iter_no_change
+        As the parameters of the estimator.
+    score : callable or None
+        ``theta -> float`` on held-out rows, for early stopping.
+    verbose : bool
+    """
+
+    network: Network
+    likelihood: Likelihood
+    penalty: Penalty
+    solver: Solver
+    train: Rows
+    pool: Rows | None
+    theta: np.ndarray
+    streams: Streams
+    alpha: float
+    epsilon: float | np.ndarray
+    l2: float
+    batch_size: int
+    shuffle: bool
+    learning_rate: float
+    max_iter: int
+    tol: float
+    n_iter_no_change: float
+    score: object = None
+    verbose: bool = False
+
+    @property
+    def objective(self):
+        """The objective on the labelled rows, or on these and on the pool."""
+        settings = {"alpha": self.alpha, "epsilon": self.epsilon}
+        parts = self.network, self.likelihood
+        if self.pool is None:
+            terms = (Term(*parts, self.penalty, l2=self.l2, rows=self.train, **settings),)
+        else:
+            terms = (
+                Term(*parts, self.penalty, l2=0.0, rows=self.pool, **settings),
+                Term(*parts, NoPenalty(), l2=self.l2, rows=self.train, **settings),
+            )
+        return Objective(terms, over_blocks=map_in_order)
+
+    @property
+    def monitor(self):
+        """What watches the fit."""
+        # A deterministic solver has a criterion of its own, unless held-out rows are watched.
+        watches = self.solver.is_stochastic or self.score is not None
+        patience = self.n_iter_no_change if watches else np.inf
+        return Monitor(self.tol, patience, self.score, self.verbose)
+
+
+class Fit(NamedTuple):
+    """What came of a fit.
+
+    Attributes
+    ----------
+    theta : ndarray
+        The parameters to use: the last, or the best on validation rows.
+    n_iter : int
+        Iterations done: epochs, or steps of a full-batch solver.
+    loss : float
+        The last value of the objective; NaN if Ctrl-C came before the first.
+    loss_curve : list of float
+        The objective after every iteration.
+    best_loss : float
+        Its minimum.
+    validation_scores : list of float or None
+        Scores after every iteration, if they were watched.
+    best_validation_score : float or None
+        Their maximum.
+    message : str or None
+        Why the solver stopped before it converged, and what to do; None if it did converge.
+    interrupted : bool
+        Whether Ctrl-C ended it.
+    state : dict
+        From which training can go on: ``theta`` (the last), ``solver``, ``streams`` and
+        ``deal``, all of arrays, numbers and strings.
+    """
+
+    theta: np.ndarray
+    n_iter: int
+    loss: float
+    loss_curve: list
+    best_loss: float
+    validation_scores: list | None
+    best_validation_score: float | None
+    message: str | None
+    interrupted: bool
+    state: dict
+
+
+def fit(plan, state=None):
+    """Carry out a plan.
+
+    Parameters
+    ----------
+    plan : Plan
+    state : dict, optional
+        Of an earlier `Fit` of the same plan, to go on from. With Adam at a constant rate, ten
+        epochs are the same, to the last bit, as four and then six from the state.
+
+    Returns
+    -------
+    fit : Fit
+
+    Raises
+    ------
+    DivergenceError
+        If the loss or a parameter is not finite.
+    """
+    streams = plan.streams if state is None else _restored(plan.streams, state)
+    problem = _problem(plan, streams, state)
+    monitor = plan.monitor
+    with np.errstate(over="ignore", invalid="ignore"), _threads(plan.solver):
+        descent = plan.solver.minimize(
+            problem,
+            plan.theta if state is None else state["theta"],
+            monitor,
+            learning_rate=plan.learning_rate,
+            max_iter=plan.max_iter,
+            tol=plan.tol,
+            state=None if state is None else state["solver"],
+        )
+    return _record(descent, monitor, streams, problem)
+
+
+def _threads(solver):
+    # Batches are too small to share; blocks of all rows are not.
+    return nullcontext() if solver.is_stochastic else blas_threads_taken()
+
+
+def _restored(streams, state):
+    return Streams(*(restored(state["streams"][name]) for name in streams._fields))
+
+
+def _problem(plan, streams, state):
+    if not plan.solver.is_stochastic:
+        return FullBatch(plan.objective, int(streams.probe.integers(2**32)), plan.theta.dtype)
+    rngs = (streams.order, streams.labelled_order) if plan.shuffle else (None, None)
+    deal = plan.objective.deal(plan.batch_size, rngs)
+    if state is not None:
+        deal.restore(state["deal"])
+    return Batchwise(plan.objective, deal, streams.probe)
+
+
+def _record(descent, monitor, streams, problem):
+    curve = monitor.loss_curve
+    state = {
+        "theta": descent.theta,
+        "solver": descent.state,
+        "streams": streams.state(),
+        "deal": problem.state(),
+    }
+    return Fit(
+        theta=descent.theta if monitor.best_theta is None else monitor.best_theta,
+        n_iter=len(curve),
+        loss=curve[-1] if curve else descent.loss,
+        loss_curve=curve,
+        best_loss=min(curve, default=descent.loss),
+        validation_scores=monitor.validation_scores,
+        best_validation_score=monitor.best_validation_score,
+        message=descent.message,
+        interrupted=descent.interrupted,
+        state=state,
+    )
+
+
+class Batchwise:
+    """An objective as a stochastic solver sees it: batches, and an estimate from each."""
+
+    def __init__(self, objective: Objective, deal: Deal, rng):
+        self.objective, self.deal, self.rng = objective, deal, rng
+        self.n_batches = deal.n_batches
+
+    def epoch(self):
+        """Yield the batches of an epoch, each with its number of rows."""
+        for batches in self.deal.epoch():
+            yield batches, n_rows(batches[0])
+
+    def on_batch(self, theta, batches):
+        """Return the estimate of the objective, and of its gradient."""
+        return self.objective.on_batch(theta, batches, self.rng)
+
+    def state(self):
+        """Return the position in the epoch."""
+        return self.deal.state()
+
+
+class FullBatch:
+    """An objective as a full-batch solver sees it: deterministic, and in float64."""
+
+    def __init__(self, objective: Objective, seed, dtype):
+        self.objective, self.seed, self.dtype = objective, seed, dtype
+        self.follows_theta = objective.follows_theta
+
+    def hold(self, held):
+        """Return the objective with its adversarial directions held, and its gradient."""
+        held = held.astype(self.dtype)
+
+        def value_and_gradient(theta):
+            value, gradient = self.objective.on_all_rows(theta.astype(self.dtype), self.seed, held)
+            return value, gradient.astype(np.float64)
+
+        return value_and_gradient
+
+    def state(self):
+        """Return nothing: there are no batches."""
+        return []
+
+
+def n_rows(batch):
+    """Return how many rows a batch has."""
+    return batch.stop - batch.start if isinstance(batch, slice) else batch.shape[-1]

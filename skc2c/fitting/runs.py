@@ -1,0 +1,246 @@
+"""Runs: members of one shape that are trained together, side by side or one by one."""
+
+from dataclasses import replace
+
+import numpy as np
+
+from skc2c.fitting.one import FullBatch
+from skc2c.network import Members, Network
+from skc2c.objective import Objective, Term
+from skc2c.objective.members import MembersObjective, MembersTerm
+from skc2c.penalties import NoPenalty
+from skc2c.random_streams import MemberStreams
+
+# Part of a batch on which the penalty is taken: a quarter gives the same losses out of fold as
+# all of it, at two thirds of the cost of a step (docs/defaults.md).
+PENALIZED = 0.25
+
+
+class Run:
+    """Some candidates, each with a network for each of some folds.
+
+    Parameters
+    ----------
+    plan : CrossPlan
+    candidates : list of Candidate
+        With the same layers in front.
+    folds : list of int
+    """
+
+    def __init__(self, plan, candidates, folds):
+        self.plan, self.candidates, self.folds = plan, list(candidates), list(folds)
+        self.front = candidates[0].front
+        self.n_steps = 0
+        self.curves = {member: [] for member in self.members}
+        self.initial, self.probe, *self.orders = (self._streams() for _ in range(4))
+
+    @property
+    def members(self):
+        """Candidate and fold of each member."""
+        return [(candidate, fold) for candidate in self.candidates for fold in self.folds]
+
+    def _streams(self):
+        """A generator for each member, the same for all candidates of a fold."""
+        seeds = {fold: self.plan.seeds[fold].spawn(1)[0] for fold in self.folds}
+        return [np.random.default_rng(seeds[fold]) for _, fold in self.members]
+
+    @property
+    def single(self):
+        """The network of each member."""
+        return Network(self.plan.layer_units, self.plan.activation, self.front)
+
+    def advance(self, stop):
+        """Train until so many steps have been taken.
+
+        Returns
+        -------
+        trained : dict
+            From each member to its network, parameters and loss curve.
+        """
+        with np.errstate(over="ignore", invalid="ignore"):
+            self._train(stop)
+        self.n_steps = stop
+        parts = zip(self.members, self._parameters(), strict=True)
+        return {member: (self.single, theta, list(self.curves[member])) for member, theta in parts}
+
+    def keep(self, candidates):
+        """Go on with some of the candidates only."""
+        kept = [i for i, (candidate, _) in enumerate(self.members) if candidate in candidates]
+        if len(kept) < len(self.members):
+            self._drop_all_but(kept)
+            self.candidates = [c for c in self.candidates if c in candidates]
+            if kept:
+                self._prepare()
+
+
+class SideBySide(Run):
+    """Members that a stochastic solver trains in one pass."""
+
+    def __init__(self, plan, candidates, folds):
+        super().__init__(plan, candidates, folds)
+        k, dtype = len(self.members), plan.rows.X.dtype
+        theta = self._network(k).initialize(self.initial, dtype)
+        extra = np.tile(plan.penalty.initial_parameters(plan.n_outputs), k)
+        self.theta = np.concatenate([theta, extra], dtype=dtype)
+        self.features = replace(plan.rows, X=_through(self.front, plan.rows.X))
+        self.solver_state, self.position = None, None
+        self._prepare()
+
+    def _network(self, k):
+        return Members(self.plan.layer_units, self.plan.activation, self.front, k=k)
+
+    def _prepare(self):
+        self.network = self._network(len(self.members))
+        self.step = self.plan.solver.stepper(self.theta, self.solver_state)
+        self.objective = _objective(self.plan, self.network, self.members, self.features)
+        orders = self.orders if self.plan.shuffle else (None, None)
+        self.deal = self.objective.deal(self.plan.batch_size, orders)
+        if self.position is not None:
+            self.deal.restore(self.position)
+
+    def _train(self, stop):
+        rng, span = MemberStreams(self.probe), stop - self.n_steps
+        losses, batches = [], _endless(self.deal)
+        for t in range(span):
+            values, gradient = self.objective.on_batch(self.theta, next(batches), rng)
+            # The middle of the step: at its start the rate of the first one is zero.
+            self.step(self.theta, gradient, self.plan.rate((t + 0.5) / span))
+            losses.append(values)
+            if self.deal.dealers[0].is_at_end or t == span - 1:
+                self._note(np.mean(losses, axis=0))
+                losses = []
+
+    def _note(self, values):
+        for member, value in zip(self.members, values, strict=True):
+            self.curves[member].append(float(value))
+
+    def _parameters(self):
+        return [self.network.pick(self.theta, [i]) for i in range(len(self.members))]
+
+    def _drop_all_but(self, kept):
+        self.theta = self.network.pick(self.theta, kept)
+        state = self.step.state()
+        moments = {name: self.network.pick(state[name], kept) for name in ("first", "second")}
+        self.solver_state = {**state, **moments}
+        self.probe = [self.probe[i] for i in kept]
+        self.orders = [[order[i] for i in kept] for order in self.orders]
+        self.position = [dealer.state_of(kept) for dealer in self.deal.dealers]
+
+
+class OneByOne(Run):
+    """Members that a full-batch solver trains one after another."""
+
+    def __init__(self, plan, candidates, folds):
+        super().__init__(plan, candidates, folds)
+        self.problems = [self._problem(*member, i) for i, member in enumerate(self.members)]
+        extra = plan.penalty.initial_parameters(plan.n_outputs)
+        self.thetas = [
+            np.concatenate([self.single.initialize(rng, plan.rows.X.dtype), extra])
+            for rng in self.initial
+        ]
+
+    def _problem(self, candidate, fold, i):
+        plan = self.plan
+        train, pool = _rows_of(plan, fold)
+        parts, settings = (self.single, plan.likelihood), {"epsilon": plan.epsilon}
+        penalty = plan.penalty if candidate.alpha > 0.0 else NoPenalty()
+        settings["alpha"] = candidate.alpha
+        terms = [Term(*parts, penalty, l2=plan.l2, rows=plan.rows.take(train), **settings)]
+        if pool is not None and candidate.alpha > 0.0:
+            terms = [
+                Term(*parts, penalty, l2=0.0, rows=plan.pool.take(pool), **settings),
+                Term(*parts, NoPenalty(), l2=plan.l2, rows=plan.rows.take(train), **settings),
+            ]
+        seed = int(self.probe[i].integers(2**32))
+        return FullBatch(Objective(tuple(terms)), seed, plan.rows.X.dtype)
+
+    def _prepare(self):
+        """Nothing to do: each member has a problem of its own."""
+
+    def _train(self, stop):
+        for i, member in enumerate(self.members):
+            descent = self.plan.solver.minimize(
+                self.problems[i],
+                self.thetas[i],
+                self._hook(member),
+                learning_rate=self.plan.rate(0.0),
+                max_iter=stop - self.n_steps,
+                tol=self.plan.tol,
+            )
+            self.thetas[i] = descent.theta
+            if descent.interrupted:
+                raise KeyboardInterrupt
+
+    def _hook(self, member):
+        def note(theta, loss):
+            self.curves[member].append(float(loss))
+            return False
+
+        return note
+
+    def _parameters(self):
+        return [theta.astype(self.plan.rows.X.dtype) for theta in self.thetas]
+
+    def _drop_all_but(self, kept):
+        self.problems = [self.problems[i] for i in kept]
+        self.thetas = [self.thetas[i] for i in kept]
+
+
+def _endless(deal):
+    while True:
+        yield from deal.epoch()
+
+
+def runs_of(plan, n_threads):
+    """One run for each shape of network and each share of the folds."""
+    # Candidates without a penalty need no nearby rows, and so go by themselves.
+    kinds = dict.fromkeys(map(_kind, plan.candidates))
+    shares = np.array_split(np.arange(len(plan.folds)), min(n_threads, len(plan.folds)))
+    run = SideBySide if plan.solver.is_stochastic else OneByOne
+    return [
+        run(plan, [c for c in plan.candidates if _kind(c) == kind], share.tolist())
+        for kind in kinds
+        for share in shares
+    ]
+
+
+def _kind(candidate):
+    return candidate.front, candidate.alpha > 0.0
+
+
+def _through(front, X):
+    """Rows behind layers without parameters."""
+    for layer in front:
+        X, _ = layer.evaluate(None, X)
+    return X
+
+
+def _rows_of(plan, fold):
+    """Labelled rows that a fold's network is trained on, and its rows of the pool or None."""
+    train = plan.folds[fold][0]
+    if plan.pool is None:
+        return train, None
+    return train, np.concatenate([train, np.arange(len(plan.rows), len(plan.pool))])
+
+
+def _objective(plan, network, members, features):
+    """The objectives of members: each on the training rows of its fold."""
+    alpha = np.array([candidate.alpha for candidate, _ in members])
+    settings = {"likelihood": plan.likelihood, "epsilon": plan.epsilon}
+    l2, none = np.full(len(members), plan.l2), np.zeros(len(members))
+    train, pool = zip(*(_rows_of(plan, fold) for _, fold in members), strict=True)
+    loss = {"l2": l2, "members": list(train), **settings}
+    if alpha.any() and not plan.penalty.needs_no_label:
+        term = MembersTerm(network, penalty=plan.penalty, alpha=alpha, rows=plan.rows, **loss)
+        return MembersObjective((term,))
+    # The loss is taken behind the layers in front, whose output is known beforehand.
+    loss = MembersTerm(network.behind, penalty=NoPenalty(), alpha=none, rows=features, **loss)
+    if not alpha.any():
+        return MembersObjective((loss,))
+    charge = {"penalty": plan.penalty, "alpha": alpha, "l2": none, **settings}
+    if plan.pool is None:
+        # The penalty varies less from row to row than the loss, and fewer rows estimate it.
+        charge |= {"rows": replace(plan.rows, y=None), "members": list(train), "share": PENALIZED}
+        return MembersObjective((loss, MembersTerm(network, **charge)))
+    charge |= {"rows": plan.pool, "members": list(pool)}
+    return MembersObjective((MembersTerm(network, **charge), loss))

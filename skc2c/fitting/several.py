@@ -1,0 +1,119 @@
+"""Several fits side by side: one network for each fold and candidate, chosen out of fold.
+
+Every candidate (layers in front, strength of the penalty) is trained on each fold's training
+rows, in cycles at whose ends the learning rate is zero. At each end the rows left out
+of a network's training measure it. A candidate goes on as long as that helps, on a clock of its
+own; in the end a mix of all ends is selected that predicts the left-out rows best.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from skc2c.fitting.ends import ends_of, loss_of
+from skc2c.fitting.runs import runs_of
+from skc2c.solvers import check_finite
+
+# Rounds of the greedy selection: each adds one of the ends to the mix, with replacement, so that
+# weights are multiples of a twelfth. Fewer weigh too coarsely; more change nothing (measured).
+_ROUNDS = 12
+
+# How far behind the best a candidate may be expected at its next end, in log loss: further
+# behind, it is hardly ever selected (docs/defaults.md).
+_BEHIND = 0.1
+
+
+class CrossFit(NamedTuple):
+    """What came of the fits.
+
+    Attributes
+    ----------
+    ends : list of End
+        All that there was to choose from.
+    weights : ndarray of shape (n_ends,)
+        Of each in the mix; they sum to one, and most are zero.
+    outputs : ndarray of shape (n, K)
+        Of the mix, out of fold.
+    loss : float
+        Of these outputs.
+    interrupted : bool
+        Whether Ctrl-C ended it.
+    """
+
+    ends: list
+    weights: np.ndarray
+    outputs: np.ndarray
+    loss: float
+    interrupted: bool
+
+
+def cross_fit(plan, over_runs=map, n_threads=1):
+    """Carry out a plan.
+
+    Parameters
+    ----------
+    plan : CrossPlan
+    over_runs : callable, default=map
+        ``(function, runs) -> results in order``, on threads say.
+    n_threads : int, default=1
+        Into how many runs to divide the folds. The result does not depend on it.
+
+    Returns
+    -------
+    found : CrossFit
+
+    Raises
+    ------
+    DivergenceError
+        If the parameters of all candidates become infinite.
+    """
+    runs, ends, interrupted = runs_of(plan, n_threads), [], False
+    try:
+        for stop in plan.ends:
+            runs = [run for run in runs if run.candidates]
+            if not runs:
+                break
+            reached = list(over_runs(lambda run, stop=stop: run.advance(stop), runs))
+            found = ends_of(plan, stop, reached)
+            ends.extend(found)
+            going_on = [end.candidate for end in found if _still_improves(end, ends, plan)]
+            for run in runs:
+                run.keep(going_on)
+    except KeyboardInterrupt:
+        if not ends:
+            raise
+        interrupted = True
+    return _mix(plan, ends, interrupted)
+
+
+def _still_improves(end, ends, plan):
+    """Whether a candidate should go on.
+
+    It should if it is better than at its end before by enough, unless it is so far behind the
+    best that another gain of the same size would not bring it close.
+    """
+    if not np.isfinite(end.loss):
+        return False
+    before = [other.loss for other in ends if other.candidate == end.candidate][:-1]
+    if not before:
+        return True
+    best = min(other.loss for other in ends)
+    gain = np.log(end.loss / before[-1])
+    return (
+        end.loss < (1.0 - plan.patience) * before[-1] and np.log(end.loss / best) + gain < _BEHIND
+    )
+
+
+def _mix(plan, ends, interrupted):
+    """Select a mix of ends greedily by the out-of-fold loss (Caruana et al., 2004)."""
+    usable = [end for end in ends if np.isfinite(end.loss)]
+    if not usable:
+        check_finite(np.array([np.inf]), 0.0, ends[-1].n_steps)
+    counts, total = np.zeros(len(usable), dtype=int), 0.0
+    for n in range(1, _ROUNDS + 1):
+        losses = [loss_of(plan, (total + end.outputs) / n) for end in usable]
+        best = int(np.argmin(losses))
+        counts[best] += 1
+        total = total + usable[best].outputs
+    h = total / _ROUNDS
+    return CrossFit(usable, counts / _ROUNDS, h, loss_of(plan, h), interrupted)

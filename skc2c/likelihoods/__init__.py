@@ -1,0 +1,23 @@
+"""Output distributions, and the table that finds them by the name of their loss.
+
+To add one, write a subclass of `Likelihood` and add it to the tuple below.
+"""
+
+from skc2c.likelihoods.exponential import Bernoulli, Categorical, Gaussian, Poisson
+from skc2c.likelihoods.gaussian_nll import GaussianNLL
+from skc2c.likelihoods.likelihood import Likelihood
+
+LIKELIHOODS = {
+    likelihood.loss: likelihood
+    for likelihood in (Gaussian, Poisson, GaussianNLL, Bernoulli, Categorical)
+}
+
+__all__ = [
+    "LIKELIHOODS",
+    "Bernoulli",
+    "Categorical",
+    "Gaussian",
+    "GaussianNLL",
+    "Likelihood",
+    "Poisson",
+]

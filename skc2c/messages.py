@@ -1,0 +1,32 @@
+"""Warnings that point at the user's line."""
+
+import sys
+import warnings
+from pathlib import Path
+
+import joblib
+import sklearn
+
+# What stands between a user's line and ours: a pipeline, a search, a worker.
+_ON_THE_WAY = tuple(
+    str(Path(file).parent) for file in (__file__, sklearn.__file__, joblib.__file__)
+)
+
+
+def warn(message, category=UserWarning):
+    """Warn, with the line outside this package and scikit-learn that led here.
+
+    Parameters
+    ----------
+    message : str
+    category : type, default=UserWarning
+    """
+    warnings.warn(message, category, stacklevel=_levels_to_user())
+
+
+def _levels_to_user():
+    """How many frames above `warn` the user's line is."""
+    frame, level = sys._getframe(2), 2
+    while frame.f_back is not None and frame.f_code.co_filename.startswith(_ON_THE_WAY):
+        frame, level = frame.f_back, level + 1
+    return level

@@ -1,0 +1,193 @@
+"""Robust scaling of the inputs: centred, divided by their spread, and smoothly clipped."""
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+from scipy import sparse
+
+from skc2c.network.layer import Layer, Record, dense, per_point
+
+# Beyond this many units a value hardly moves on: as RealMLP (Holzmueller et al., 2024) and
+# skrub.SquashingScaler have it.
+MAX_ABSOLUTE = 3.0
+
+
+@dataclass(frozen=True, eq=False)
+class InputScaling(Layer):
+    """``z / sqrt(1 + (z / 3)^2)`` with ``z = (x - center) scale``: no parameters to be learned.
+
+    Parameters
+    ----------
+    weights, others : slice
+        Both empty.
+    center, scale : ndarray of shape (D,)
+    """
+
+    weights: slice | None = None
+    others: slice | None = None
+    center: np.ndarray = None
+    scale: np.ndarray = None
+
+    n_weights = 0
+    n_others = 0
+
+    @property
+    def n_in(self):
+        return len(self.center)
+
+    @property
+    def n_out(self):
+        return len(self.center)
+
+    def transform(self, X):
+        """Scale rows: an array, or a sparse matrix, which stays one if nothing is centred."""
+        return self.evaluate(None, X)[0]
+
+    def initialize(self, theta, rng, gain):
+        pass
+
+    def evaluate(self, theta, rows):
+        if sparse.issparse(rows) and not self.center.any():
+            return self._scale_stored(rows), None
+        rows = dense(rows)
+        limit = np.finfo(rows.dtype).max
+        with np.errstate(over="ignore"):
+            z = rows - _finite(self.center, rows.dtype)
+            np.clip(z, -limit, limit, out=z)  # a scale of zero times infinity is not zero
+            z *= _finite(self.scale, rows.dtype)
+        out, root = _squash(z)
+        return out, (out, root)
+
+    def _scale_stored(self, rows):
+        """A sparse matrix of which only the stored entries are scaled."""
+        result = rows.tocsr(copy=True)
+        result.sum_duplicates()
+        stored = InputScaling(center=np.zeros(1), scale=self.scale[result.indices])
+        result.data = stored.transform(result.data)
+        return result
+
+    def advance(self, theta, rows, n_points):
+        if sparse.issparse(rows):
+            return self.transform(rows), Record(rows, None, None)
+        out, residual = self.evaluate(theta, rows[:n_points])
+        if rows.shape[0] == n_points:
+            return out, Record(rows, residual, None)
+        tangents = per_point(rows[n_points:], out)
+        moved = (tangents * self._slope(residual)).reshape(-1, *out.shape[1:])
+        return np.concatenate([out, moved]), Record(rows, residual, tangents)
+
+    def resume(self, theta, rows, passed):
+        out, (_, root) = passed
+        rest, (_, root_rest) = self.evaluate(theta, rows[len(out) :])
+        out = np.concatenate([out, rest])
+        return out, Record(rows, (out, np.concatenate([root, root_rest])), None)
+
+    def retreat(self, theta, g, record, n_points, gradient):
+        def pull():
+            slope, result = self._slope(record.residual), g.copy()
+            result[:n_points] *= slope
+            if record.tangents is not None:
+                g_moved = per_point(g[n_points:], g[:n_points])
+                bend = (g_moved * record.tangents).sum(axis=0)
+                result[:n_points] += bend * self._curvature(record.residual)
+                result[n_points:] = (g_moved * slope).reshape(g[n_points:].shape)
+            return result
+
+        return pull
+
+    # Powers of 1 / root go to zero where those of the root would overflow.
+
+    def _slope(self, residual):
+        _, root = residual
+        return _finite(self.scale, root.dtype) * (1.0 / root) ** 3
+
+    def _curvature(self, residual):
+        out, root = residual
+        factor = _finite(self.scale, root.dtype) * (1.0 / root) ** 2
+        return out * factor * factor * root.dtype.type(-3.0 / MAX_ABSOLUTE**2)
+
+    def linear_map(self, theta, rows, residual):
+        return _ScalingMap(self._slope(residual))
+
+
+class _ScalingMap(NamedTuple):
+    """Elementwise, so that it is its own transpose."""
+
+    slope: np.ndarray
+
+    def jvp(self, V):
+        return V * self.slope
+
+    def vjp(self, U):
+        return U * self.slope
+
+
+def _squash(z):
+    """``z / root`` and ``root = sqrt(1 + (z / 3)^2)``."""
+    root = z * z.dtype.type(1.0 / MAX_ABSOLUTE)
+    with np.errstate(over="ignore", invalid="ignore"):
+        root *= root
+        root += z.dtype.type(1.0)
+        np.sqrt(root, out=root)
+        # Where the square overflows, the limit is reached.
+        out = np.where(np.isinf(root), np.copysign(z.dtype.type(MAX_ABSOLUTE), z), z / root)
+    return out, root
+
+
+def _finite(values, dtype):
+    """Numbers in a dtype, in which they may be too large."""
+    limit = np.finfo(dtype).max
+    return np.clip(values, -limit, limit).astype(dtype)
+
+
+def fit_input_scaling(X, weight):
+    """Center and scale of the columns of X, from their weighted quartiles.
+
+    Dense columns are centred at the median. The unit is the interquartile range; for a
+    column of which more than half of the values are equal it is half the range, and a
+    constant column is left out. Sparse columns are not centred, so that zeros stay zeros, and
+    their unit is the largest magnitude.
+
+    Parameters
+    ----------
+    X : ndarray or CSR matrix of shape (n, D)
+    weight : ndarray of shape (n,)
+        Weights of the rows, all positive.
+
+    Returns
+    -------
+    layer : InputScaling
+    """
+    if sparse.issparse(X):
+        largest = np.asarray(abs(X).max(axis=0).todense()).ravel().astype(np.float64)
+        return InputScaling(center=np.zeros(X.shape[1]), scale=_inverse(largest))
+    low, center, high = _quartiles(X, weight)
+    # A half of each difference first: the whole may overflow.
+    from_quartiles = _inverse(high / 2.0 - low / 2.0) / 2.0
+    largest, smallest = (edge(axis=0).astype(np.float64) for edge in (X.max, X.min))
+    from_range = _inverse(largest / 2.0 - smallest / 2.0)
+    return InputScaling(center=center, scale=np.where(high > low, from_quartiles, from_range))
+
+
+def _quartiles(X, weight):
+    """The smallest values with a quarter, a half, three quarters of the weight up to them.
+
+    So a row of weight two counts exactly as two rows.
+    """
+    order = np.argsort(X, axis=0, kind="stable")
+    below = np.cumsum(weight[order], axis=0, dtype=np.float64)
+    columns = np.arange(X.shape[1])
+    found = []
+    for share in (0.25, 0.5, 0.75):
+        # A little less, so that rounding in the sum of weights does not skip a row.
+        first = (below >= share * below[-1] * (1.0 - 1e-12)).argmax(axis=0)
+        found.append(X[order[first, columns], columns].astype(np.float64))
+    return found
+
+
+def _inverse(spread):
+    usable = spread > 0.0
+    with np.errstate(over="ignore"):
+        inverse = np.where(usable, 1.0 / np.where(usable, spread, 1.0), 0.0)
+    return _finite(inverse, np.float64)

@@ -1,0 +1,279 @@
+"""The map x -> h: layers over one flat parameter vector.
+
+Everything here is a function of ``theta`` that autograd can trace, and nothing
+differentiates: tangents and Jacobians have formulas and derivatives of their own, so
+that a gradient of the objective never nests one trace in another (autograd keeps
+one process-wide trace counter, and nesting under threads gives wrong gradients).
+
+Shapes: ``n`` rows, ``D`` inputs, ``K`` outputs, ``H`` units of a hidden layer,
+``m`` directions.
+"""
+
+from dataclasses import dataclass, replace
+from functools import cached_property
+from itertools import accumulate, pairwise
+
+import autograd.numpy as anp
+import numpy as np
+
+from skc2c.network.activations import ACTIVATIONS
+from skc2c.network.dense import Dense
+from skc2c.network.jacobians import jacobian, pulled, squared_jacobian
+from skc2c.network.passes import Layout, linearize, through
+
+
+@dataclass(frozen=True)
+class Network:
+    """A multilayer perceptron ``h = f(x; theta)``: shapes only, no parameters.
+
+    Parameters
+    ----------
+    layer_units : tuple of int
+        Units of the input, every hidden layer and the output, ``(D, H1, ..., K)``.
+        ``(D, K)`` is a linear model.
+    activation : str
+        Activation of the hidden layers, a key of ``ACTIVATIONS``; the output is linear.
+    front : tuple of Layer, default=()
+        Layers of other kinds between the input and the first dense layer.
+
+    Notes
+    -----
+    ``theta`` holds all kernels first, then all biases and other parameters, so that the weights
+    on which weight decay acts are its first ``n_weights`` entries.
+    """
+
+    layer_units: tuple
+    activation: str
+    front: tuple = ()
+
+    @cached_property
+    def layers(self):
+        """The layers from input to output, each with its place in theta."""
+        unplaced = [*self.front, *self._dense()]
+        weights = _slices(0, [layer.n_weights for layer in unplaced])
+        others = _slices(weights[-1].stop, [layer.n_others for layer in unplaced])
+        places = zip(unplaced, weights, others, strict=True)
+        return tuple(replace(layer, weights=w, others=o) for layer, w, o in places)
+
+    def _dense(self):
+        below, *above = self.layer_units
+        shapes = pairwise([self.front[-1].n_out if self.front else below, *above])
+        names = [self.activation] * (len(above) - 1) + ["identity"]
+        return [
+            Dense(shape=shape, activation=ACTIVATIONS[name])
+            for shape, name in zip(shapes, names, strict=True)
+        ]
+
+    @property
+    def dense_layers(self):
+        """The dense layers, whose kernels and biases are ``coefs_`` and ``intercepts_``."""
+        return self.layers[len(self.front) :]
+
+    @property
+    def n_weights(self):
+        """How many entries of theta weight decay acts on."""
+        return self.layers[-1].weights.stop
+
+    @property
+    def size(self):
+        """Length of theta."""
+        return self.layers[-1].others.stop
+
+    @property
+    def n_members(self):
+        """How many networks this is from inside: one."""
+        return 1
+
+    def decayed(self, vector):
+        """View of the entries of theta, or of its gradient, on which weight decay acts."""
+        return vector[: self.n_weights]
+
+    @property
+    def n_features(self):
+        """Width of a row, D."""
+        return self.layer_units[0]
+
+    @property
+    def n_outputs(self):
+        """Width of the output, K."""
+        return self.layer_units[-1]
+
+    @cached_property
+    def widest(self):
+        """Units of the widest layer."""
+        return max(self.n_features, *(layer.n_out for layer in self.layers))
+
+    def initialize(self, rng, dtype):
+        """Draw theta: uniform Glorot and He kernels, small uniform biases.
+
+        Parameters
+        ----------
+        rng : numpy.random.Generator
+        dtype : dtype
+
+        Returns
+        -------
+        theta : ndarray of shape (size,)
+
+        Notes
+        -----
+        The variance of a kernel is ``2 / (fan_in + fan_out)`` (Glorot & Bengio, 2010). Between
+        hidden layers it is larger by the gain of the activation (He et al., 2015), so that
+        deep networks keep their signal; before the first one it is not, as wide first
+        layers on few features then start, and stay, too rough (measured). Biases are uniform
+        in +-1/sqrt(fan_in): with few inputs, units that all bend at the origin would be
+        nearly the same unit.
+        """
+        theta = np.empty(self.size)
+        between_hidden = self.dense_layers[1:-1]
+        for layer in self.layers:
+            gain = layer.activation.gain if layer in between_hidden else 1.0
+            layer.initialize(theta, rng, gain)
+        return theta.astype(dtype)
+
+    def pack(self, coefs, intercepts, dtype):
+        """Flatten the kernels and biases of a network without a front into theta."""
+        return np.concatenate([np.ravel(part) for part in (*coefs, *intercepts)], dtype=dtype)
+
+    def unpack(self, theta):
+        """Split theta into copies of the kernels and biases of the dense layers."""
+        coefs = [layer.kernel(theta).copy() for layer in self.dense_layers]
+        intercepts = [theta[layer.others].copy() for layer in self.dense_layers]
+        return coefs, intercepts
+
+    def forward(self, theta, X, linearization=None, n=None):
+        """Network output.
+
+        Parameters
+        ----------
+        theta : ndarray of shape (size,)
+        X : ndarray or (untraced only) sparse matrix of shape (n, D) or (c * n, D)
+        linearization : Linearization, optional
+            Of this network at the first rows of X. If it was computed at this theta, its
+            outputs are reused.
+        n : int, optional
+            If X consists of copies of rows, one copy after the other: how many rows a copy
+            has. Members need to know, to tell whose row is whose.
+
+        Returns
+        -------
+        h : ndarray of shape (n, K)
+        """
+        return self._through(theta, X, X.shape[0], n or X.shape[0], linearization)
+
+    def tangent(self, theta, X, V):
+        """Output and its directional derivatives, in one pass.
+
+        Parameters
+        ----------
+        theta : ndarray of shape (size,)
+        X : ndarray of shape (n, D)
+        V : ndarray of shape (n, D) or (m, n, D)
+            One direction, or m directions, for each row.
+
+        Returns
+        -------
+        h : ndarray of shape (n, K)
+        dh : ndarray of shape (n, K) or (m, n, K)
+            ``J V``.
+        """
+        n, D = X.shape
+        rows = anp.concatenate([X, anp.reshape(V, (-1, D))])
+        out = self._through(theta, rows, n, n)
+        return out[:n], anp.reshape(out[n:], (*V.shape[:-1], -1))
+
+    def _through(self, theta, rows, n_points, n, known=None):
+        return through(
+            theta,
+            rows,
+            layers=self.layers,
+            layout=self._layout(n),
+            n_points=n_points,
+            known=known,
+        )
+
+    def _layout(self, n):
+        return self._flat_layout
+
+    @cached_property
+    def _flat_layout(self):
+        return Layout(self.size)
+
+    def jacobian(self, theta, X, seeds=None):
+        """Exact Jacobian of the output with respect to the input.
+
+        Parameters
+        ----------
+        theta : ndarray of shape (size,)
+        X : ndarray of shape (n, D)
+        seeds : ndarray of shape (n, S, K), optional
+            Covectors to pull back through the network instead of the unit ones:
+            the derivative of a map from h, say that to the mean response.
+
+        Returns
+        -------
+        J : ndarray of shape (n, K, D) or (n, S, D)
+            ``dh/dx``, or ``seeds dh/dx``.
+        """
+        if not self.front:
+            return jacobian(theta, seeds, X=X, layers=self.layers)
+        if self._learns_in_front:
+            return self._jacobian_by_tangents(theta, X, seeds)
+        features, maps = X, []
+        for layer in self.front:
+            rows = features
+            features, residual = layer.evaluate(None, rows)
+            maps.append(layer.linear_map(None, rows, residual))
+        J = jacobian(theta, seeds, X=features, layers=self.dense_layers)
+        return pulled(J, maps=maps)
+
+    @property
+    def _learns_in_front(self):
+        return any(layer.n_weights + layer.n_others for layer in self.front)
+
+    def _jacobian_by_tangents(self, theta, X, seeds):
+        """The Jacobian through any layers: a tangent for each feature."""
+        n, D = X.shape
+        directions = np.broadcast_to(np.eye(D, dtype=X.dtype)[:, None, :], (D, n, D))
+        J = anp.transpose(self.tangent(theta, X, directions)[1], (1, 2, 0))
+        return J if seeds is None else anp.matmul(seeds, J)
+
+    def squared_jacobian(self, theta, X, scale, seeds=None):
+        """Squared Frobenius norm of ``J diag(scale)`` at every row, exactly.
+
+        Parameters
+        ----------
+        theta : ndarray of shape (size,)
+        X : ndarray of shape (n, D)
+        scale : float or ndarray of shape (D,)
+        seeds : ndarray of shape (n, S, K), optional
+            As in `jacobian`.
+
+        Returns
+        -------
+        norm : ndarray of shape (n,)
+        """
+        scale = np.full(self.n_features, scale, dtype=X.dtype)
+        if not self.front:
+            return squared_jacobian(theta, seeds, X=X, layers=self.layers, scale=scale)
+        J = self.jacobian(theta, X, seeds) * scale
+        return anp.sum(J * J, axis=(1, 2))
+
+    def linearize(self, theta, X):
+        """The network and its slopes at X, for products with J and J' (untraced).
+
+        Parameters
+        ----------
+        theta : ndarray of shape (size,)
+        X : ndarray of shape (n, D)
+
+        Returns
+        -------
+        linearization : Linearization
+        """
+        return linearize(theta, X, self.layers, self._layout(len(X)))
+
+
+def _slices(start, sizes):
+    edges = list(accumulate(sizes, initial=start))
+    return [slice(*edge) for edge in pairwise(edges)]

@@ -1,0 +1,152 @@
+"""Points and tangents through all layers of a network, and back.
+
+The whole network is one node of the trace: what autograd costs does not grow with the depth,
+and the gradient is written into one flat vector without a copy.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from skc2c.differentiable import differentiable
+
+
+class Layout(NamedTuple):
+    """How flat vectors and rows are seen by the layers.
+
+    Attributes
+    ----------
+    size : int
+        Entries of theta that belong to the network; further ones are those of a penalty.
+    k : int or None
+        Networks side by side; None for a single one.
+    n : int
+        Rows of each member.
+    """
+
+    size: int
+    k: int | None = None
+    n: int = 0
+
+    def of_theta(self, theta):
+        """View the network's part as (size,), or as (k, size / k) for members."""
+        own = theta[: self.size]
+        return own if self.k is None else own.reshape(self.k, -1)
+
+    def of_rows(self, rows):
+        """View rows as (n, D), or as (c, k, n, D) for c rows of each member's n."""
+        return rows if self.k is None else rows.reshape(-1, self.k, self.n, rows.shape[1])
+
+    def of_points(self, n_points):
+        """How many entries of the first axis are points."""
+        return n_points if self.k is None else n_points // (self.k * self.n)
+
+
+@differentiable
+def through(theta, rows, *, layers, layout, n_points, known=None):
+    """Take points, and tangents at these points, through all layers.
+
+    Parameters
+    ----------
+    theta : ndarray
+    rows : ndarray of shape ((1 + m) * n_points, D)
+        The points, then m directions at each, one after the other.
+    layers : sequence of Layer
+    layout : Layout
+    n_points : int
+    known : Linearization, optional
+        Of these layers at the first points. If theta is the same as there, these do not go
+        through again.
+
+    Returns
+    -------
+    out : ndarray of shape ((1 + m) * n_points, K)
+    """
+    own, out, points = layout.of_theta(theta), layout.of_rows(rows), layout.of_points(n_points)
+    passed = None if known is None else known.passed_at(theta)
+    records = []
+    for i, layer in enumerate(layers):
+        if passed is None:
+            out, record = layer.advance(own, out, points)
+        else:
+            out, record = layer.resume(own, out, passed[i])
+        records.append(record)
+
+    def back(g):
+        gradient = np.empty_like(theta)
+        gradient[layout.size :] = 0.0  # what follows is not the network's
+        own_gradient = layout.of_theta(gradient)
+        steps = list(zip(layers, records, strict=True))
+
+        def retreat(g, steps):
+            """Back through these layers, but for the last step: to the rows of the first."""
+            pull = None
+            for layer, record in steps[::-1]:
+                g = g if pull is None else pull()
+                pull = layer.retreat(own, g, record, points, own_gradient)
+            return pull
+
+        first = next(i for i, layer in enumerate(layers) if layer.n_weights + layer.n_others)
+        pull = retreat(layout.of_rows(g), steps[first:])
+        # Layers below that have no parameters are passed only if the rows' gradient is wanted.
+        return gradient, lambda: _flat(retreat(pull(), steps[:first])() if first else pull())
+
+    return _flat(out), back
+
+
+def _flat(stack):
+    return stack if stack.ndim == 2 else stack.reshape(-1, stack.shape[-1])
+
+
+def linearize(theta, X, layers, layout):
+    """Return the network and its slopes at X, for products with J and J', as `Linearization`."""
+    own, h = layout.of_theta(theta), layout.of_rows(X)
+    passed, maps = [], []
+    for layer in layers:
+        rows = h
+        h, residual = layer.evaluate(own, rows)
+        passed.append((h, residual))
+        maps.append(layer.linear_map(own, rows, residual))
+    return Linearization(theta.copy(), _flat(h), X.shape[1], maps, passed, layout)
+
+
+class Linearization(NamedTuple):
+    """``f(x + v) ~ h + J v`` at given rows: products with J and J' in plain numpy.
+
+    Attributes
+    ----------
+    theta : ndarray
+        A copy of the parameters at which it holds: a solver changes its own in place.
+    h : ndarray of shape (n, K)
+    n_features : int
+    maps : list
+        The derivative of each layer.
+    passed : list of tuple
+        The output and the residual of each layer.
+    layout : Layout
+    """
+
+    theta: np.ndarray
+    h: np.ndarray
+    n_features: int
+    maps: list
+    passed: list
+    layout: Layout
+
+    def jvp(self, V):
+        """``J V``: (n, D) -> (n, K)."""
+        V = self.layout.of_rows(V)
+        for linear_map in self.maps:
+            V = linear_map.jvp(V)
+        return _flat(V)
+
+    def vjp(self, U):
+        """``J' U``: (n, K) -> (n, D)."""
+        U = self.layout.of_rows(U)
+        for linear_map in self.maps[::-1]:
+            U = linear_map.vjp(U)
+        return _flat(U)
+
+    def passed_at(self, theta):
+        """What has passed through the layers, if it did so at these very parameters."""
+        return self.passed if (self.theta == theta).all() else None

@@ -1,0 +1,158 @@
+"""The objectives of several members at once: a term with values and weights of each."""
+
+from dataclasses import dataclass, field
+from functools import cached_property
+
+import numpy as np
+from autograd.core import make_vjp
+
+from skc2c.data.batches import Deal, MemberDealer
+from skc2c.differentiable import differentiable
+from skc2c.objective.term import Term
+
+
+@dataclass(frozen=True)
+class MembersTerm(Term):
+    """Loss and penalty of members, each on rows of its own.
+
+    Parameters
+    ----------
+    network : Members
+    likelihood, penalty, epsilon, rows
+        As for `Term`: the rows are those of all members together.
+    alpha, l2 : ndarray of shape (k,)
+        Of each member.
+    members : list of ndarray of int
+        Which rows each member has.
+    share : float, default=1.0
+        How large a batch of this term is, as a part of the usual size.
+    """
+
+    members: list = field(kw_only=True)
+    share: float = field(kw_only=True, default=1.0)
+
+    @cached_property
+    def _weight_of_members(self):
+        """Sum of the sample weights of each member, (k,)."""
+        return np.array([self.rows.weight[rows].sum(dtype=np.float64) for rows in self.members])
+
+    @property
+    def n_per_pass(self):
+        """Rows of each member in a pass, the same number for all."""
+        return min(map(len, self.members))
+
+    def batch_size(self, size):
+        """Rows of a batch of this term for each member, where `size` is the usual number."""
+        return max(1, min(round(self.share * size), self.n_per_pass))
+
+    def on_batch(self, theta, batch, rng):
+        """Estimates of the members' objectives, and their gradients.
+
+        Parameters
+        ----------
+        theta : ndarray of shape (network.size,)
+        batch : ndarray of int of shape (k, n)
+            The rows of each member.
+        rng : MemberStreams
+
+        Returns
+        -------
+        values : ndarray of shape (k,)
+        gradient : ndarray of shape (network.size,)
+        """
+        rows = self.rows.take(batch.ravel())
+        probe = self._probe(theta, rows, rng)
+        weight = self._weights(rows, batch.shape[1])
+        alpha = np.repeat(self.alpha, batch.shape[1]).astype(weight.dtype)
+
+        def cost(theta):
+            outputs = probe.outputs(self.network, theta, self.penalty.holds_clean)
+            roughness = self.penalty.value(self.network, self.likelihood, theta, probe, outputs)
+            return self._cost_of_members(rows.y, weight, alpha, outputs, roughness)
+
+        backward, values = make_vjp(cost, theta)
+        gradient = backward(np.ones_like(values))
+        return values + self._add_decay(theta, gradient), gradient
+
+    def _weights(self, rows, n):
+        """Each row's share of the weight of its member, as an estimate from n rows."""
+        share = rows.weight.reshape(len(self.members), n) / self._weight_of_members[:, None]
+        return (share * (self.n_per_pass / n)).ravel().astype(rows.X.dtype)
+
+    def _cost_of_members(self, y, weight, alpha, outputs, roughness):
+        """``weight . (nll + alpha R)`` of each member, (k,). Traced in theta."""
+        if roughness is None:
+            roughness, alpha = 0.0, 0.0
+        settings = {"k": len(self.members), "weight": weight, "alpha": alpha}
+        if y is None:
+            return penalties_of_members(roughness, **settings)
+        return losses_of_members(outputs.h, roughness, likelihood=self.likelihood, y=y, **settings)
+
+    def _add_decay(self, theta, gradient):
+        """Add the weight decay's part to the gradient; return that of the values."""
+        if not self.l2.any():
+            return 0.0
+        decay = (self.l2 / self._weight_of_members).astype(theta.dtype)
+        weights, slope = self.network.decayed(theta), self.network.decayed(gradient)
+        slope += decay[:, None] * weights
+        return 0.5 * decay * np.einsum("kw,kw->k", weights, weights)
+
+
+@differentiable
+def losses_of_members(h, roughness, *, likelihood, y, weight, alpha, k):
+    """Each member's sum of ``weight (nll(y, h) + alpha roughness)``, (k,)."""
+    nll, gradient = likelihood.nll_and_gradient(y, h[: len(y)])
+
+    def back(g):
+        shares = np.repeat(g, len(y) // k) * weight
+        result = np.zeros_like(h)
+        np.multiply(gradient, shares[:, None], out=result[: len(y)])
+        return result, lambda: shares * alpha
+
+    return _sums(weight * (nll + alpha * roughness), k), back
+
+
+@differentiable
+def penalties_of_members(roughness, *, weight, alpha, k):
+    """Each member's sum of ``weight alpha roughness``, (k,)."""
+    return _sums(weight * alpha * roughness, k), lambda g: (
+        np.repeat(g, len(weight) // k) * weight * alpha,
+    )
+
+
+def _sums(values, k):
+    return values.reshape(k, -1).sum(axis=1)
+
+
+@dataclass(frozen=True)
+class MembersObjective:
+    """The objectives of members that are trained side by side.
+
+    Parameters
+    ----------
+    terms : tuple of MembersTerm
+        An epoch is a pass over the rows of the first.
+    """
+
+    terms: tuple
+
+    def deal(self, size, rngs):
+        """Deal the rows of each member in batches; see `Objective.deal`.
+
+        Parameters
+        ----------
+        size : int
+        rngs : sequence of (list of numpy.random.Generator or None)
+            For each term: one generator for each member.
+        """
+        size = min(size, self.terms[0].n_per_pass)
+        pairs = zip(self.terms, rngs, strict=False)
+        return Deal([MemberDealer(term.members, term.batch_size(size), rng) for term, rng in pairs])
+
+    def on_batch(self, theta, batches, rng):
+        """Values, (k,), and gradient of all members, from a batch of each term."""
+        values, gradient = self.terms[0].on_batch(theta, batches[0], rng)
+        for term, batch in zip(self.terms[1:], batches[1:], strict=True):
+            more, slope = term.on_batch(theta, batch, rng)
+            values, gradient = values + more, gradient + slope
+        return values, gradient

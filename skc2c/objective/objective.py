@@ -1,0 +1,81 @@
+"""The one function that is minimised: a sum of terms, each a mean over its own rows."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from skc2c.data.batches import Deal, Dealer
+from skc2c.objective.term import total
+
+
+@dataclass(frozen=True)
+class Objective:
+    """A sum of terms: one, or the penalty of a pool of rows and the loss of labelled ones.
+
+    In the second case each is a mean over its own rows, so that `alpha` does not depend on how
+    many of the rows have a label.
+
+    Parameters
+    ----------
+    terms : tuple of Term
+        An epoch is a pass over the rows of the first.
+    over_blocks : callable, default=map
+        ``(function, blocks) -> results in order``: evaluates blocks of rows, on threads say.
+    """
+
+    terms: tuple
+    over_blocks: Callable = map
+
+    @property
+    def follows_theta(self):
+        """Whether adversarial perturbations make the objective depend on `held`."""
+        return any(term.penalty.follows_theta for term in self.terms)
+
+    def deal(self, size, rngs):
+        """Deal the rows in batches.
+
+        Parameters
+        ----------
+        size : int
+            Rows of a batch of the first term; the others' batches are as large, if they have
+            so many rows.
+        rngs : sequence of numpy.random.Generator or None
+            Shuffle the rows of each term. There may be more of them than terms.
+
+        Returns
+        -------
+        deal : Deal
+        """
+        counts = [len(term.rows) for term in self.terms]
+        pairs = zip(counts, rngs, strict=False)
+        return Deal([Dealer(n, min(size, counts[0], n), rng) for n, rng in pairs])
+
+    def on_batch(self, theta, batches, rng):
+        """An unbiased estimate of the objective and its gradient, from a batch of each term."""
+        return total(
+            term.on_batch(theta, batch, rng)
+            for term, batch in zip(self.terms, batches, strict=True)
+        )
+
+    def on_all_rows(self, theta, seed, held=None):
+        """The objective and its gradient, with perturbations fixed by `seed`.
+
+        The rows run through in blocks, so that memory does not grow with their number. Each
+        block draws from its own stream: the same perturbations at every theta (common random
+        numbers), in whatever order the blocks run. Blocks and the order of their sum do
+        not depend on the number of threads, so neither does the result.
+
+        Parameters
+        ----------
+        theta : ndarray of shape (network.size,)
+        seed : int
+        held : ndarray of shape (network.size,), optional
+            Parameters at which the adversarial directions are computed; `theta` by default. The
+            gradient is that of the value with these directions held.
+
+        Returns
+        -------
+        value : float
+        gradient : ndarray of shape (network.size,)
+        """
+        held = theta if held is None else held
+        return total(term.on_all_rows(theta, seed, held, self.over_blocks) for term in self.terms)

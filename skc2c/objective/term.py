@@ -1,0 +1,174 @@
+"""A term of what is minimised, and the one place where it is differentiated.
+
+    mean_w nll(y_i, h_i)  +  alpha * R  +  l2 / (2 n) * ||weights||^2
+
+The first mean and the mean R over rows are weighted by the sample weights; n is the sum
+of these weights. The terms mean the same for every batch size and for both solvers.
+"""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import autograd.numpy as anp
+import numpy as np
+from autograd.core import make_vjp
+
+from skc2c.data.rows import Rows
+from skc2c.differentiable import differentiable
+from skc2c.likelihoods.likelihood import Likelihood
+from skc2c.network import Network
+from skc2c.network.blocks import in_pieces, row_blocks
+from skc2c.penalties.penalty import Penalty
+
+
+@dataclass(frozen=True)
+class Term:
+    """Loss and penalty of a network on given rows: means over these rows.
+
+    Parameters
+    ----------
+    network : Network
+    likelihood : Likelihood
+    penalty : Penalty
+    alpha : float
+        Weight of the penalty.
+    epsilon : float or ndarray of shape (D,)
+        Radius of the penalty's neighbourhood.
+    l2 : float
+        Weight decay.
+    rows : Rows
+        Without targets there is no loss but the penalty.
+    """
+
+    network: Network
+    likelihood: Likelihood
+    penalty: Penalty
+    alpha: float
+    epsilon: float | np.ndarray
+    l2: float
+    rows: Rows
+
+    def on_batch(self, theta, batch, rng):
+        """An unbiased estimate of the term and its gradient, from some rows.
+
+        Parameters
+        ----------
+        theta : ndarray of shape (network.size,)
+        batch : slice or ndarray of int
+            The rows.
+        rng : numpy.random.Generator
+            Draws the perturbations.
+
+        Returns
+        -------
+        value : float
+        gradient : ndarray of shape (network.size,)
+        """
+        rows = self.rows.take(batch)
+        share = len(rows) / len(self.rows)
+        probe = self._probe(theta, rows, rng)
+        weight = self._share_of_weight[batch] / share
+
+        def outputs(theta):
+            return probe.outputs(self.network, theta, self.penalty.holds_clean)
+
+        return self._differentiate(theta, rows, probe, weight, self.l2, outputs)
+
+    def on_all_rows(self, theta, seed, held, over_blocks):
+        """The term and its gradient, block by block. See `Objective.on_all_rows`."""
+        blocks = row_blocks(len(self.rows), self.network, self.penalty.n_copies)
+        mean_response = self._mean_response(theta, blocks, over_blocks)
+
+        def on_blocks(blocks):
+            return total(self._on_block(theta, b, seed, held, mean_response) for b in blocks)
+
+        return total(over_blocks(on_blocks, in_pieces(blocks)))
+
+    def _on_block(self, theta, block, seed, held, mean_response):
+        """What a block of rows adds to the term and to its gradient."""
+        rows = self.rows.take(block)
+        probe = self._probe(held, rows, np.random.default_rng([seed, block.start]))
+        l2 = self.l2 * len(rows) / len(self.rows)
+
+        def outputs(theta):
+            return probe.outputs(self.network, theta, mean_response=mean_response)
+
+        return self._differentiate(theta, rows, probe, self._share_of_weight[block], l2, outputs)
+
+    def _mean_response(self, theta, blocks, over_blocks):
+        """Mean response over all rows, if the penalty needs it and no block has them all."""
+        if not self.penalty.needs_mean_response or len(blocks) == 1:
+            return None
+
+        def weighted(block):
+            h = self.network.forward(theta, self.rows.take(block).dense().X)
+            return self._share_of_weight[block] @ self.likelihood.mean(h)
+
+        return sum(over_blocks(lambda blocks: sum(map(weighted, blocks)), in_pieces(blocks)))
+
+    @cached_property
+    def total_weight(self):
+        """Sum of the sample weights: the number of rows if all are one."""
+        return float(self.rows.weight.sum(dtype=np.float64))
+
+    @cached_property
+    def _share_of_weight(self):
+        """Each row's share of the total weight, in the dtype in which the network runs."""
+        return (self.rows.weight / self.total_weight).astype(self.rows.X.dtype)
+
+    def _probe(self, theta, rows, rng):
+        """Where the penalty looks: found before the trace, which stays one level deep."""
+        X = rows.dense().X
+        arguments = theta, X, rows.y, self.epsilon, rng
+        return self.penalty.probe(self.network, self.likelihood, *arguments)
+
+    def _differentiate(self, theta, rows, probe, weight, l2, outputs):
+        """Value and gradient of ``weight . (nll + alpha R)`` plus the L2 term."""
+        backward, value = make_vjp(
+            lambda theta: self._cost(theta, rows.y, probe, weight, outputs(theta)), theta
+        )
+        gradient = backward(value.dtype.type(1.0))
+        # The L2 term's derivative needs no trace, which would cost more than the term.
+        decay = l2 / self.total_weight
+        weights, slope = self.network.decayed(theta), self.network.decayed(gradient)
+        slope += decay * weights
+        return float(value) + 0.5 * decay * float(weights @ weights), gradient
+
+    def _cost(self, theta, y, probe, weight, outputs):
+        """``weight . (nll + alpha R)``. Traced in theta."""
+        roughness = self.penalty.value(self.network, self.likelihood, theta, probe, outputs)
+        alpha = self.alpha
+        if roughness is None:
+            roughness, alpha = 0.0, 0.0
+        elif roughness.shape != weight.shape:
+            raise ValueError(
+                f"{type(self.penalty).__name__}.value must return one cost a row, an array of "
+                f"shape {weight.shape}. Got shape {roughness.shape} instead."
+            )
+        if y is None:
+            return anp.dot(alpha * weight, roughness)
+        settings = {"likelihood": self.likelihood, "y": y, "weight": weight, "alpha": alpha}
+        return penalized_loss(outputs.h, roughness, **settings)
+
+
+@differentiable
+def penalized_loss(h, roughness, *, likelihood, y, weight, alpha):
+    """``weight . (nll(y, h) + alpha roughness)``, where rows of h past those of y are ignored."""
+    nll, gradient = likelihood.nll_and_gradient(y, h[: len(y)])
+
+    def back(g):
+        result = np.zeros_like(h)
+        np.multiply(gradient, (g * weight)[:, None], out=result[: len(y)])
+        return result, lambda: (g * alpha) * weight
+
+    return np.dot(weight, nll + alpha * roughness), back
+
+
+def total(parts):
+    """Sum of values and gradients, in order."""
+    parts = iter(parts)
+    value, gradient = next(parts)
+    for v, g in parts:
+        value += v
+        gradient += g
+    return value, gradient

@@ -1,0 +1,200 @@
+"""Penalties on the distance between the outputs at a row and at a point near it."""
+
+from numbers import Real
+
+import numpy as np
+from sklearn.utils._param_validation import Interval
+
+from skc2c.penalties.distances import (
+    divergence,
+    mean_distance,
+    squared_distance,
+    squared_distance_metric,
+)
+from skc2c.penalties.penalty import COUNT, PERTURBATION, SPACE, Penalty
+from skc2c.penalties.perturbations import adversarial, gaussian
+from skc2c.penalties.probes import Probe
+
+
+class Nearby(Penalty):
+    """Base class: the distance between the outputs at clean and perturbed rows.
+
+    A subclass has the settings ``perturbation``, ``n_perturbations`` and
+    ``n_power_iterations``, and the methods ``distance(likelihood)``, which returns a function
+    as in `distances`, and ``metric``, its local form.
+    """
+
+    needs_no_label = True
+
+    @property
+    def follows_theta(self):
+        return self.perturbation == "adversarial"
+
+    def natural_epsilon(self, n_features):
+        return 1.0 if self.perturbation == "adversarial" else super().natural_epsilon(n_features)
+
+    @property
+    def n_copies(self):
+        return self.n_perturbations
+
+    def probe(self, network, likelihood, theta, X, y, epsilon, rng):
+        if self.perturbation == "random":
+            dx = gaussian(rng, (self.n_perturbations, *X.shape), epsilon, X.dtype)
+            return Probe.around(X, dx, epsilon)
+        linearization = network.linearize(theta, X)
+        arguments = linearization, self.metric(likelihood), epsilon, self.n_power_iterations
+        dx = np.stack([adversarial(rng, *arguments) for _ in range(self.n_perturbations)])
+        return Probe.around(X, dx, epsilon, linearization)
+
+    def mean_distance(self, likelihood, outputs):
+        """Distance of each row's output from those of its perturbed copies, on average."""
+        return mean_distance(
+            outputs.h,
+            n=outputs.n,
+            distance=self.distance(likelihood),
+            holds_clean=outputs.holds_clean,
+        )
+
+    def value(self, network, likelihood, theta, probe, outputs):
+        return self.mean_distance(likelihood, outputs)
+
+
+class C2C(Nearby):
+    """Close-to-clean penalty: squared distance of the outputs (eq. 1 of the paper).
+
+    Random: ``E ||h - f(x + dx)||^2`` with ``dx ~ N(0, epsilon^2 I)``, which tends to
+    ``epsilon^2 ||J||_F^2``. Adversarial: its maximum over ``||dx|| <= epsilon``, to first
+    order (so the sign of dx is random), which tends to ``epsilon^2 lambda_max(J'J)``. Both
+    branches are differentiated.
+
+    Parameters
+    ----------
+    perturbation : {'random', 'adversarial'}, default='random'
+        How the nearby point is chosen.
+    space : {'link', 'response'}, default='link'
+        Measure distances between the outputs h, or between the mean responses (the
+        probabilities of a classifier).
+    n_perturbations : int, default=1
+        Nearby points for each row and step.
+    n_power_iterations : int, default=1
+        Power iterations for the adversarial direction. Only used when
+        ``perturbation='adversarial'``.
+
+    References
+    ----------
+    M. Abbas, J. Kivinen, T. Raiko, "Close-to-clean regularization relates virtual
+    adversarial training, ladder networks and others", 2016, section 2.
+
+    Examples
+    --------
+    >>> from skc2c import C2C, C2CClassifier
+    >>> C2CClassifier(penalty=C2C(space="response"), epsilon=0.3).get_params()["penalty__space"]
+    'response'
+    """
+
+    _parameter_constraints = {
+        "perturbation": PERTURBATION,
+        "space": SPACE,
+        "n_perturbations": COUNT,
+        "n_power_iterations": COUNT,
+    }
+
+    def __init__(
+        self, perturbation="random", space="link", n_perturbations=1, n_power_iterations=1
+    ):
+        self.perturbation = perturbation
+        self.space = space
+        self.n_perturbations = n_perturbations
+        self.n_power_iterations = n_power_iterations
+
+    def metric(self, likelihood):
+        return squared_distance_metric(likelihood, self.space)
+
+    def distance(self, likelihood):
+        return squared_distance(likelihood, self.space)
+
+
+class VAT(Nearby):
+    """Virtual adversarial training: divergence of the output distributions (eq. 3).
+
+    Adversarial: ``KL(p(.|h) || p(.|f(x + dx)))`` with ``||dx|| = epsilon`` along the top
+    eigenvector of the Fisher information I(x), of random sign, which tends to
+    ``epsilon^2 / 2 lambda_max(I)``. Random: its expectation under
+    ``dx ~ N(0, epsilon^2 I)``, which tends to ``epsilon^2 / 2 trace(I)``. In stochastic
+    training the clean branch is held constant, as Miyato et al. do.
+
+    Parameters
+    ----------
+    perturbation : {'adversarial', 'random'}, default='adversarial'
+        How the nearby point is chosen.
+    n_perturbations : int, default=1
+        Nearby points for each row and step.
+    n_power_iterations : int, default=1
+        Power iterations for the adversarial direction. Only used when
+        ``perturbation='adversarial'``.
+    entropy_weight : float, default=0.0
+        Weight of an additional term: the entropy of ``p(.|h)`` at the row itself, so that
+        outputs become certain as well as smooth (Grandvalet & Bengio, 2005). Meant for rows
+        without a label. Ignored in regression.
+    balance_weight : float, default=0.0
+        Weight of an additional term: the KL divergence of the mean class probabilities from
+        uniform. The mean is over all rows with L-BFGS and over the rows of a batch with Adam,
+        where the term therefore depends on `batch_size`. With few labels and `entropy_weight`
+        it keeps classes from disappearing, provided that they are about equally frequent among
+        the unlabelled rows. Ignored in regression.
+
+    References
+    ----------
+    T. Miyato, S. Maeda, M. Koyama, K. Nakae, S. Ishii, "Distributional smoothing with
+    virtual adversarial training", ICLR 2016.
+
+    W. Hu, T. Miyato, S. Tokui, E. Matsumoto, M. Sugiyama, "Learning discrete representations
+    via information maximizing self-augmented training", ICML 2017: certain and balanced.
+
+    Examples
+    --------
+    >>> from skc2c import VAT, C2CClassifier
+    >>> clf = C2CClassifier(penalty=VAT(n_power_iterations=2))
+    """
+
+    holds_clean = True
+    _parameter_constraints = {
+        "perturbation": PERTURBATION,
+        "n_perturbations": COUNT,
+        "n_power_iterations": COUNT,
+        "entropy_weight": [Interval(Real, 0, None, closed="left")],
+        "balance_weight": [Interval(Real, 0, None, closed="left")],
+    }
+
+    def __init__(
+        self,
+        perturbation="adversarial",
+        n_perturbations=1,
+        n_power_iterations=1,
+        entropy_weight=0.0,
+        balance_weight=0.0,
+    ):
+        self.perturbation = perturbation
+        self.n_perturbations = n_perturbations
+        self.n_power_iterations = n_power_iterations
+        self.entropy_weight = entropy_weight
+        self.balance_weight = balance_weight
+
+    @property
+    def needs_mean_response(self):
+        return self.balance_weight > 0.0
+
+    def metric(self, likelihood):
+        return likelihood.fisher
+
+    def distance(self, likelihood):
+        return divergence(likelihood)
+
+    def value(self, network, likelihood, theta, probe, outputs):
+        cost = self.mean_distance(likelihood, outputs)
+        if not (self.entropy_weight or self.balance_weight):
+            return cost
+        h = outputs.h[: outputs.n]  # not held, unlike the target of the divergence
+        balance = likelihood.imbalance(h, outputs.mean_response)
+        cost = cost + float(self.entropy_weight) * likelihood.entropy(h)
+        return cost + float(self.balance_weight) * balance

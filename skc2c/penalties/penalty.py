@@ -1,0 +1,189 @@
+"""The contract of a penalty: where it looks, and what it charges there.
+
+A penalty answers two questions. ``probe`` says *where do we look*: plain numpy, before
+any tracing starts. ``value`` says *what does it cost*: traced in theta, with the probe a
+constant. So an adversarial direction is held fixed while differentiating (Danskin's
+theorem), a penalty can be tested with a hand-made probe, and no penalty knows which
+solver is at work.
+"""
+
+from abc import abstractmethod
+from numbers import Integral
+
+import numpy as np
+from sklearn.base import BaseEstimator
+from sklearn.utils._param_validation import Interval, StrOptions
+
+from skc2c.penalties.distances import SPACES
+from skc2c.penalties.probes import Probe
+
+# Constraints that several penalties have in common.
+PERTURBATION = [StrOptions({"random", "adversarial"})]
+SPACE = [StrOptions(set(SPACES))]
+COUNT = [Interval(Integral, 1, None, closed="left")]
+
+
+class Penalty(BaseEstimator):
+    """Base class of all penalties.
+
+    A subclass implements ``value`` and, unless it looks at the rows themselves, ``probe``. Its
+    settings go into ``__init__`` and ``_parameter_constraints``, as in any scikit-learn
+    estimator.
+
+    Attributes
+    ----------
+    follows_theta : bool, default=True
+        Whether the probe depends on theta, as adversarial perturbations do. L-BFGS then asks
+        for a new probe every few steps and restarts. A penalty that draws its
+        perturbations without looking at theta sets this to False, which saves the restarts.
+    n_copies : int, default=1
+        How many perturbed copies of each row the probe has: rows are evaluated in blocks whose
+        size depends on it.
+    holds_clean : bool, default=False
+        Whether the clean output is a constant in the gradient. The objective honours this
+        in stochastic training only: a deterministic solver needs value and gradient
+        to agree.
+    needs_no_label : bool, default=False
+        Whether rows without a label contribute to the penalty.
+    needs_mean_response : bool, default=False
+        Whether ``value`` needs the mean response over all rows (see `Outputs`).
+
+    Examples
+    --------
+    A penalty on the absolute instead of the squared distance:
+
+    >>> import autograd.numpy as anp
+    >>> import numpy as np
+    >>> from skc2c import C2CRegressor, Penalty
+    >>> from skc2c.penalties import Probe, gaussian
+    >>> class Absolute(Penalty):
+    ...     follows_theta = False
+    ...
+    ...     def probe(self, network, likelihood, theta, X, y, epsilon, rng):
+    ...         return Probe.around(X, gaussian(rng, X.shape, epsilon, X.dtype), epsilon)
+    ...
+    ...     def value(self, network, likelihood, theta, probe, outputs):
+    ...         return anp.sum(anp.abs(outputs.clean - outputs.near), axis=1)
+    >>> X = np.linspace(-1, 1, 400)[:, None]
+    >>> reg = C2CRegressor(penalty=Absolute(), epsilon=0.05, solver="lbfgs", random_state=0)
+    >>> reg.fit(X, np.sin(3 * X[:, 0])).score(X, np.sin(3 * X[:, 0])) > 0.9
+    True
+    """
+
+    follows_theta = True
+    n_copies = 1
+    holds_clean = False
+    needs_no_label = False
+    needs_mean_response = False
+    _parameter_constraints: dict = {}
+
+    def probe(self, network, likelihood, theta, X, y, epsilon, rng):
+        """Say where to look, in plain numpy: at the rows themselves by default.
+
+        Parameters
+        ----------
+        network : Network
+        likelihood : Likelihood
+        theta : ndarray of shape (network.size,)
+        X : ndarray of shape (n, D)
+        y : ndarray of shape (n, T) or None
+            Encoded targets, None if there are no labels.
+        epsilon : float or ndarray of shape (D,)
+        rng : numpy.random.Generator
+
+        Returns
+        -------
+        probe : Probe
+        """
+        return Probe.at(X, epsilon)
+
+    @abstractmethod
+    def value(self, network, likelihood, theta, probe, outputs):
+        """Say what it costs. Traced in theta; the probe is a constant.
+
+        Parameters
+        ----------
+        network : Network
+        likelihood : Likelihood
+        theta : ndarray of shape (network.size,)
+        probe : Probe
+        outputs : Outputs
+            Of the network, at the rows of the probe.
+
+        Returns
+        -------
+        cost : ndarray of shape (n,) or None
+            R(x) of each row; None if nothing is penalised.
+        """
+
+    def natural_epsilon(self, n_features):
+        """Return the radius at which a perturbation has mean squared length 1.
+
+        Parameters
+        ----------
+        n_features : int
+
+        Returns
+        -------
+        epsilon : float
+            ``1 / sqrt(n_features)``, for perturbations with that standard deviation in each
+            feature. A penalty whose `epsilon` is the length itself returns 1.
+        """
+        return n_features**-0.5
+
+    def metric(self, likelihood):
+        """Return the local form of the distance, which makes a perturbation adversarial.
+
+        Parameters
+        ----------
+        likelihood : Likelihood
+
+        Returns
+        -------
+        metric : callable or None
+            ``(h, dh) -> M(h) dh``, both (n, K), such that the distance of h and
+            ``h + dh`` is proportional to ``dh' M dh`` for small dh. None if the penalty
+            measures no distance.
+        """
+        return None
+
+    def initial_parameters(self, n_outputs):
+        """Return initial values of parameters of the penalty itself.
+
+        They are fitted together with those of the network and follow them in theta, from
+        ``theta[network.size]`` on.
+
+        Parameters
+        ----------
+        n_outputs : int
+
+        Returns
+        -------
+        parameters : ndarray of shape (n_parameters,)
+            Most penalties have none.
+        """
+        return np.empty(0)
+
+    def parameters_in_units(self, parameters, center, scale):
+        """Express parameters of the penalty for outputs ``center + scale h`` instead of h.
+
+        Parameters
+        ----------
+        parameters : ndarray of shape (n_parameters,)
+        center, scale : ndarray of shape (n_outputs,)
+
+        Returns
+        -------
+        parameters : ndarray of shape (n_parameters,)
+        """
+        return parameters
+
+
+class NoPenalty(Penalty):
+    """No penalty: a plain network."""
+
+    follows_theta = False
+    n_copies = 0
+
+    def value(self, network, likelihood, theta, probe, outputs):
+        return None

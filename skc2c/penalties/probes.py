@@ -1,0 +1,100 @@
+"""Where a penalty looks, and the network's outputs there."""
+
+from typing import NamedTuple
+
+import numpy as np
+from autograd.extend import notrace_primitive
+
+from skc2c.network.passes import Linearization
+
+
+class Probe(NamedTuple):
+    """Where a penalty looks; made by `at` or `around`.
+
+    Attributes
+    ----------
+    rows : ndarray of shape ((1 + m) * n, D)
+        The clean rows, at which the labelled loss is taken, then m perturbed copies of
+        them, one copy after the other. They go through the network together.
+    n : int
+        How many rows are clean.
+    direction : ndarray of shape (n, D) or None
+        A perturbation dx whose first-order effect is penalised.
+    epsilon : float or ndarray of shape (D,)
+        Radius of the neighbourhood.
+    linearization : Linearization or None
+        Of the network at the clean rows, where it was needed to find the perturbed ones.
+    """
+
+    rows: np.ndarray
+    n: int
+    direction: np.ndarray | None = None
+    epsilon: float | np.ndarray = 0.0
+    linearization: Linearization | None = None
+
+    @classmethod
+    def at(cls, X, epsilon, direction=None):
+        """Look at X (n, D) alone."""
+        return cls(X, len(X), direction, epsilon)
+
+    @classmethod
+    def around(cls, X, dx, epsilon, linearization=None):
+        """Look at X (n, D) and at X + dx, where dx is (n, D) or, for m copies, (m, n, D)."""
+        copies = dx.reshape(-1, *X.shape)
+        rows = np.empty((1 + len(copies), *X.shape), X.dtype)
+        rows[0] = X
+        np.add(X, copies, out=rows[1:])
+        return cls(rows.reshape(-1, X.shape[1]), len(X), None, epsilon, linearization)
+
+    @property
+    def clean(self):
+        """The clean rows, (n, D)."""
+        return self.rows[: self.n]
+
+    @property
+    def near(self):
+        """The perturbed rows, (m * n, D); none of them where nothing is perturbed."""
+        return self.rows[self.n :]
+
+    def outputs(self, network, theta, holds_clean=False, mean_response=None):
+        """Network output at the rows, as `Outputs`. Traceable in theta."""
+        h = network.forward(theta, self.rows, self.linearization, self.n)
+        return Outputs(h, self.n, holds_clean, mean_response)
+
+
+class Outputs(NamedTuple):
+    """Network output where a penalty looked, traced in theta.
+
+    Attributes
+    ----------
+    h : ndarray of shape ((1 + m) * n, K)
+        At the clean rows, then at the perturbed ones.
+    n : int
+        How many rows are clean.
+    holds_clean : bool
+        Whether a penalty must treat the output at the clean rows as a constant.
+    mean_response : ndarray of shape (T,) or None
+        Mean response over all rows of the objective, a constant. None if these are all rows
+        there are, or in a batch of stochastic training.
+    """
+
+    h: np.ndarray
+    n: int
+    holds_clean: bool
+    mean_response: np.ndarray | None = None
+
+    @property
+    def clean(self):
+        """Output at the clean rows, (n, K)."""
+        clean = self.h[: self.n]
+        return _constant(clean) if self.holds_clean else clean
+
+    @property
+    def near(self):
+        """Output at the perturbed rows, (m * n, K)."""
+        return self.h[self.n :]
+
+
+@notrace_primitive
+def _constant(array):
+    return array

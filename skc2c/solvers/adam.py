@@ -1,0 +1,125 @@
+"""Mini-batch Adam."""
+
+import math
+from numbers import Real
+
+import numpy as np
+from sklearn.utils._param_validation import Interval, StrOptions
+
+from skc2c.solvers.schedules import SCHEDULES, Constant, Schedule, make_schedule
+from skc2c.solvers.solver import Descent, Solver, exhausted
+
+_RATE_OF_DECAY = Interval(Real, 0, 1, closed="left")
+
+
+class Adam(Solver):
+    """Mini-batch Adam (Kingma & Ba, 2015).
+
+    Parameters
+    ----------
+    beta_1 : float, default=0.9
+        Decay of the running mean of the gradient, in [0, 1).
+    beta_2 : float, default=0.999
+        Decay of the running mean of its square, in [0, 1).
+    epsilon : float, default=1e-8
+        Added to the root of the latter for numerical stability.
+    schedule : {'auto', 'constant', 'cosine', 'cycles'} or Schedule, default='auto'
+        How the learning rate changes in the course of a fit of one network, or within each of
+        the cycles of a fit of several (see ``cv``). ``'auto'`` is constant in the former and
+        rises from zero and falls to zero in the latter.
+
+    References
+    ----------
+    D. P. Kingma, J. Ba, "Adam: A method for stochastic optimization", ICLR 2015.
+
+    Examples
+    --------
+    >>> from skc2c import C2CClassifier
+    >>> from skc2c.solvers import Adam
+    >>> clf = C2CClassifier(solver=Adam(schedule="cosine"), learning_rate_init=0.003)
+    """
+
+    dtype = "float32"
+    is_stochastic = True
+    _parameter_constraints = {
+        "beta_1": [_RATE_OF_DECAY],
+        "beta_2": [_RATE_OF_DECAY],
+        "epsilon": [Interval(Real, 0, None, closed="neither")],
+        "schedule": [StrOptions({"auto", *SCHEDULES}), Schedule],
+    }
+
+    def __init__(self, beta_1=0.9, beta_2=0.999, epsilon=1e-8, schedule="auto"):
+        self.beta_1 = beta_1
+        self.beta_2 = beta_2
+        self.epsilon = epsilon
+        self.schedule = schedule
+
+    def minimize(self, problem, theta, hook, *, learning_rate, max_iter, tol=None, state=None):
+        """Minimise a problem, batch by batch. See `Solver.minimize`; `tol` is ignored."""
+        theta = theta.copy()
+        step = self.stepper(theta, state)
+        rate, n_steps = self.rates(learning_rate, Constant()), max_iter * problem.n_batches
+        finished, loss = theta.copy(), np.nan
+        try:
+            for _ in range(max_iter):
+                sum_of_losses, n_rows = 0.0, 0
+                for batch, n in problem.epoch():
+                    value, gradient = problem.on_batch(theta, batch)
+                    step(theta, gradient, rate(step.t / n_steps))
+                    sum_of_losses, n_rows = sum_of_losses + n * value, n_rows + n
+                loss = sum_of_losses / n_rows
+                if hook(theta, loss):
+                    return Descent(theta, step.state(), loss)
+                finished[:] = theta
+        except KeyboardInterrupt:
+            return Descent(finished, step.state(), loss, interrupted=True)
+        return Descent(theta, step.state(), loss, exhausted(max_iter))
+
+    def stepper(self, theta, state=None):
+        """Return what updates theta in place, from a state or from zero moments."""
+        return AdamStep(theta, float(self.beta_1), float(self.beta_2), float(self.epsilon), state)
+
+    def rates(self, learning_rate, automatic):
+        """Return the learning rate as a function of progress, from 0 to 1."""
+        schedule = automatic if self.schedule == "auto" else make_schedule(self.schedule)
+        learning_rate = float(learning_rate)
+        return lambda progress: learning_rate * schedule.factor(progress)
+
+
+class AdamStep:
+    """One update in place, with the two running moments it needs.
+
+    The moments are kept as discounted sums, not means: ``mean = (1 - beta_1) first`` and
+    ``square = (1 - beta_2) second``. The factors go into the rate, which saves two passes
+    (and lowers the largest gradient whose square is in range 30 times, to 5e17 in float32).
+    """
+
+    def __init__(self, theta, beta_1, beta_2, epsilon, state=None):
+        self.beta_1, self.beta_2, self.epsilon = beta_1, beta_2, epsilon
+        state = state or {"first": np.zeros_like(theta), "second": np.zeros_like(theta), "t": 0}
+        self.first, self.second = state["first"].copy(), state["second"].copy()
+        self.t = state["t"]
+        self._scratch = np.empty_like(theta)
+
+    def __call__(self, theta, gradient, learning_rate):
+        self.t += 1
+        first, second, scratch = self.first, self.second, self._scratch
+        first *= self.beta_1
+        first += gradient
+        second *= self.beta_2
+        np.multiply(gradient, gradient, out=scratch)
+        second += scratch
+        np.sqrt(second, out=scratch)
+        root = math.sqrt(1.0 - self.beta_2)
+        scratch += self.epsilon / root
+        np.divide(first, scratch, out=scratch)
+        scratch *= learning_rate * self._correction() * (1.0 - self.beta_1) / root
+        theta -= scratch
+
+    def _correction(self):
+        """Makes up for moments that start at zero."""
+        return math.sqrt(1.0 - self.beta_2**self.t) / (1.0 - self.beta_1**self.t)
+
+    def state(self):
+        """Return the moments and the number of steps, as a plain record."""
+        return {"first": self.first, "second": self.second, "t": self.t}
