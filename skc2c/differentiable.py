@@ -24,7 +24,8 @@ def differentiable(function):
     Returns
     -------
     function : callable
-        ``(*args, **settings) -> value``, which autograd can differentiate once.
+        ``(*args, **settings) -> value``, which autograd can differentiate once. Its attribute
+        ``with_way_back`` is the function that was given.
 
     Examples
     --------
@@ -57,6 +58,7 @@ def differentiable(function):
     def differentiated(*args, **settings):
         return evaluate(*args, tape=[], **settings)
 
+    differentiated.with_way_back = function
     return differentiated
 
 

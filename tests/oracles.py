@@ -9,7 +9,7 @@ import autograd.numpy as anp
 import numpy as np
 from autograd.scipy.special import erf
 
-from skc2c.families import Bernoulli, Categorical, Gaussian
+from skc2c.likelihoods import Bernoulli, Categorical, Gaussian
 from skc2c.network import ACTIVATIONS as PACKAGE_ACTIVATIONS
 from skc2c.network import Network
 
@@ -40,9 +40,9 @@ FAMILIES = {"gaussian": Gaussian(), "bernoulli": Bernoulli(), "categorical": Cat
 
 
 def elementwise(name):
-    """An activation as a formula, or, where there is none above, with the package's own slope.
+    """An activation as a formula, or, where there is none above, by the package's own derivatives.
 
-    That slope is compared with finite differences in test_activations.py.
+    These are compared with finite differences in test_activations.py.
     """
     if name in ACTIVATIONS:
         return ACTIVATIONS[name]
@@ -55,7 +55,8 @@ def elementwise(name):
         return activation.slope(activation.evaluate(np.array(z))[1])
 
     def curvature(z):
-        return (slope(z + 1e-5) - slope(z - 1e-5)) / 2e-5
+        bend = activation.curvature or np.zeros_like
+        return bend(activation.evaluate(np.array(z))[1])
 
     return _known_by_derivatives(value, slope, curvature)
 

@@ -119,6 +119,16 @@ def test_it_has_the_name_and_docstring_of_the_function():
     assert bilinear.__doc__.startswith("``factor * sum_j")
 
 
+def test_the_function_given_is_at_hand(arrays):
+    """For those who need no trace: the value with its way back."""
+    x, y = arrays
+    value, back = bilinear.with_way_back(x, y, factor=2.0)
+    assert_array_equal(value, bilinear(x, y, factor=2.0))
+    g_x, g_y = back(np.ones(5))
+    assert_allclose(g_x, 2.0 * np.cos(x) * y, rtol=1e-14)
+    assert_allclose(g_y(), 2.0 * np.sin(x), rtol=1e-14)
+
+
 def test_nothing_is_kept_between_calls(arrays):
     """A call that was never differentiated leaves nothing for the next one."""
     x, y = arrays

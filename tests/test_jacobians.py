@@ -1,5 +1,7 @@
 """Exact Jacobians and their squared norms, against nested plain autograd."""
 
+import tracemalloc
+
 import autograd
 import autograd.numpy as anp
 import numpy as np
@@ -116,6 +118,21 @@ def test_each_way_to_the_norm_gives_the_same(rng, units, activation):
     X = rng.normal(size=(5, units[0]))
     scale = rng.uniform(0.1, 2.0, size=units[0])
     assert_same_norms(network, theta, X, scale, rng.normal(size=(5, 2, units[-1])), rng)
+
+
+@pytest.mark.parametrize("units", [(2000, 5, 10), (2000, 5, 6, 10)])
+def test_norm_on_many_features_makes_no_jacobian(rng, units):
+    """Seeds or a second hidden layer rule out the form in the slopes alone."""
+    network = Network(units, "tanh")
+    theta, X = rng.normal(size=network.size) / 50, rng.normal(size=(100, 2000))
+    seeds = rng.normal(size=(100, 10, 10))
+    gradient = autograd.grad(lambda t: anp.sum(network.squared_jacobian(t, X, 0.7, seeds)))
+    gradient(theta)
+    tracemalloc.start()
+    gradient(theta)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 0.2 * (100 * 10 * 2000 * X.itemsize)
 
 
 TRACED = {

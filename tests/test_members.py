@@ -19,9 +19,7 @@ N, D, OUT, K = 5, 4, 3, 3  # rows of each member, features, outputs, members
 FRONTS = {
     "none": (),
     "fourier": (FourierFeatures(n_features=D, columns=(3, 1), frequencies=(0.25, 0.6)),),
-    "embedding": (
-        PeriodicEmbedding(n_features=D, columns=(2, 0), n_frequencies=3, n_functions=2),
-    ),
+    "embedding": (PeriodicEmbedding(n_features=D, columns=(2, 0), n_frequencies=3, n_functions=2),),
     "scaling and embedding": (
         InputScaling(center=np.array([0.3, 0.0, 0.1, 1.0]), scale=np.array([1.0, 2.5, 0.0, 0.7])),
         PeriodicEmbedding(n_features=D, columns=(2, 0), n_frequencies=3, n_functions=2),
@@ -133,17 +131,18 @@ def check_copies(stack, rng):
     """Clean rows of all members, then perturbed ones; the clean ones may be known."""
     members, single, theta = stack.members, stack.single, stack.theta
     rows, mix = stack.rows(rng, D, copies=3), stack.rows(rng, OUT, copies=3)
-    known = members.linearize(theta, rows[: stack.k * N])
+    n = stack.k * N
+    known = members.linearize(theta, rows[:n])
 
     def alone(i, theta):
         return single.forward(theta, stack.of(i, rows))
 
     for linearization in (None, known):
-        h = members.forward(theta, rows, linearization)
+        h = members.forward(theta, rows, linearization, n)
         stack.assert_rows(h, lambda i: alone(i, stack.theta_of(i)))
 
         def together(theta, linearization=linearization):
-            return anp.sum(members.forward(theta, rows, linearization) * mix)
+            return anp.sum(members.forward(theta, rows, linearization, n) * mix)
 
         assert_member_gradients(
             stack, together, lambda i, theta: anp.sum(alone(i, theta) * stack.of(i, mix))
@@ -223,8 +222,11 @@ def of_everything(members, theta, X, V):
     h, dh = members.tangent(theta, X, V)
     h = h + members.forward(theta, X, known)
     J = members.jacobian(theta, X)
-    return anp.sum(h * h) + anp.sum(dh**2) + anp.sum(J * J) + anp.sum(
-        members.squared_jacobian(theta, X, 0.7)
+    return (
+        anp.sum(h * h)
+        + anp.sum(dh**2)
+        + anp.sum(J * J)
+        + anp.sum(members.squared_jacobian(theta, X, 0.7))
     )
 
 
@@ -277,6 +279,31 @@ def test_a_member_does_not_notice_who_stands_beside(rng, activation, dtype):
             np.concatenate([X[2 * n :], X[:n]]),
         )
         assert_array_equal(swapped[n:], h[1])
+
+
+@everywhere
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_gradients_of_a_member_do_not_notice_either(rng, activation, dtype):
+    """With copies of its rows, and with tangents."""
+    for n, units in [(13, (1, 1)), (64, (4, 7, 1)), (50, (4, 6, 5, 3)), (200, (17, 100, 2))]:
+        networks = {k: Members(units, activation, k=k) for k in (1, 2, 3)}
+        theta = 0.5 * rng.normal(size=networks[3].size).astype(dtype)
+        X, V, W = rng.normal(size=(3, 3, n, units[0])).astype(dtype)
+        mix = rng.normal(size=(3, 3, n, units[-1])).astype(dtype)
+        found = {}
+        for k, members in networks.items():
+            X_k, V_k, W_k = (a[:k].reshape(k * n, -1) for a in (X, V, W))
+            mix_k = mix[:, :k].reshape(3, k * n, -1)
+
+            def total(theta, members=members, X=X_k, V=V_k, W=W_k, mix=mix_k):
+                h, dh = members.tangent(theta, X, V)
+                near = members.forward(theta, anp.concatenate([X, W]), n=len(X))
+                near = anp.reshape(near, (2, *h.shape))
+                return anp.sum(h * mix[0]) + anp.sum(dh * mix[1]) + anp.sum(near * mix[1:])
+
+            found[k] = autograd.grad(total)(theta[: members.size])
+        assert_array_equal(found[2], found[3][: networks[2].size])
+        assert_array_equal(found[1], found[3][: networks[1].size])
 
 
 @pytest.mark.parametrize("name", ["fourier", "embedding"])
@@ -340,6 +367,17 @@ def test_sizes_are_those_of_the_single_network(front):
     for name in ("n_features", "n_outputs", "n_weights", "widest"):
         assert getattr(members, name) == getattr(single, name)
     assert (members.n_members, single.n_members) == (3, 1)
+
+
+def test_members_behind_their_front_see_what_comes_out_of_it(rng):
+    stack = Stack(rng, front=FRONTS["fourier"])
+    behind = stack.members.behind
+    (waves,) = stack.members.front
+    assert isinstance(behind, Members)
+    assert (behind.k, behind.size, behind.n_features) == (K, stack.members.size, waves.n_out)
+    features, _ = waves.evaluate(None, stack.X)
+    h = stack.members.forward(stack.theta, stack.X)
+    assert_array_equal(behind.forward(stack.theta, features), h)
 
 
 def test_members_of_one_shape_are_equal_and_hashable():

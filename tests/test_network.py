@@ -242,6 +242,13 @@ def test_float32_stays_float32_through_a_front(rng, front, name):
 
 
 @every_front
+def test_copies_of_rows_are_rows_like_others_to_a_single_network(rng, front):
+    network, theta, X = draw_with_front(rng, front)
+    rows = np.concatenate([X, X + 0.1])
+    assert_array_equal(network.forward(theta, rows, n=7), network.forward(theta, rows))
+
+
+@every_front
 def test_gradient_with_respect_to_rows_goes_through_the_front(rng, front):
     network, theta, X = draw_with_front(rng, front)
     mix = rng.normal(size=(7, 3))

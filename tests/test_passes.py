@@ -9,7 +9,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from oracles import HIDDEN, SMOOTH, assert_gradient, draw_network
 from scipy import sparse
 
-from skc2c.network import ACTIVATIONS
+from skc2c.network import ACTIVATIONS, Members
 from skc2c.network.passes import Layout
 
 everywhere = pytest.mark.parametrize("activation", ACTIVATIONS)
@@ -115,6 +115,22 @@ def test_points_that_went_through_before_do_not_change_the_result(rng, activatio
     for _ in range(2):  # resuming does not use the linearization up
         assert_allclose(of(known)(theta, X), of(None)(theta, X), rtol=1e-12)
         assert_same_gradients(of(known), of(None), (theta, X))
+
+
+@everywhere
+@pytest.mark.parametrize("k", [None, 3])
+def test_output_comes_with_its_way_back(rng, activation, k):
+    """Without a trace: for one network, and for members on rows of their own."""
+    network, theta, X = draw_network(rng, (6, 5), activation)
+    if k is not None:
+        network = Members(network.layer_units, activation, k=k)
+        theta = 0.5 * rng.normal(size=network.size)
+    theta = np.concatenate([theta, [1.0, 2.0]])  # and two parameters of a penalty
+    mix = rng.normal(size=(9, 3))
+    h, back = network.forward_with_way_back(theta, X)
+    assert_array_equal(h, network.forward(theta, X))
+    expected = autograd.grad(lambda theta: (network.forward(theta, X) * mix).sum())(theta)
+    assert_array_equal(back(mix.copy()), expected)
 
 
 def test_known_points_are_indeed_reused(rng):

@@ -63,15 +63,17 @@ class MemberDealer(Dealer):
     Parameters
     ----------
     rows : list of ndarray of int
-        The rows of each member. A pass has as many as the shortest list, so that all
-        members take the same number of steps; what is left out changes from pass to pass.
+        The rows of each member.
+    n : int
+        Rows of a pass, at most as many as the shortest list has, so that all members take the
+        same number of steps; what is left out changes from pass to pass.
     size : int
     rngs : list of numpy.random.Generator or None
         Shuffle the rows of each member; None leaves them in order.
     """
 
-    def __init__(self, rows, size, rngs=None):
-        super().__init__(min(map(len, rows)), size)
+    def __init__(self, rows, n, size, rngs=None):
+        super().__init__(n, size)
         self.rows, self.rngs = rows, rngs
 
     def _draw_order(self):

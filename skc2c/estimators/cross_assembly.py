@@ -19,12 +19,16 @@ DEFAULT_FOLDS = 4
 # Rows that a fold needs at least, so that its loss says anything.
 _FEWEST_ROWS = 3
 # Strength of the penalty that is tried beside none.
-_ALPHA = 0.1
+_ALPHAS = (0.1,)
 # Turns per unit of a scaled column: one wave and a half over the middle half of the rows, and
 # less than one over nearly all of them.
-_FREQUENCIES = (0.25, 0.6)
+_FREQUENCIES = (0.2, 0.5, 1.0)
+_FEWER_FREQUENCIES = ((0.4,), (0.4,))
+_MOST_WAVES = 150
 # Steps at the ends of the cycles, each twice as long as the one before.
-_ENDS = (50, 150, 350, 750, 1550)
+_ENDS = (50, 150, 350, 750, 1550, 3150)
+# Where candidates stop at the latest: without an embedding, with one, with one and a penalty.
+_LONGEST = (3150, 1550, 750)
 # Steps of L-BFGS, likewise: 200 in all, as in scikit-learn's MLP.
 _ENDS_OF_FULL_BATCHES = (25, 75, 200)
 # A candidate goes on while its loss falls by more than this part from end to end.
@@ -145,16 +149,17 @@ def _candidates(estimator, ingredients, rows):
     """Ways to train, among which the rows left out choose."""
     fronts, alphas = _fronts(estimator, rows), _alphas(estimator, ingredients.penalty)
     # The penalty is tried where the network may be rough: behind the embedding, if there is one.
-    return [Candidate(front, alphas[0]) for front in fronts] + [
-        Candidate(fronts[-1], alpha) for alpha in alphas[1:]
-    ]
+    ways = [(front, alphas[0]) for front in fronts] + [(fronts[-1], a) for a in alphas[1:]]
+    if isinstance(estimator.max_iter, str) and ingredients.solver.is_stochastic:
+        return [Candidate(front, a, _LONGEST[bool(front) + (a > 0.0)]) for front, a in ways]
+    return [Candidate(front, a) for front, a in ways]
 
 
 def _alphas(estimator, penalty):
     if isinstance(penalty, NoPenalty):
         return [0.0]
     if isinstance(estimator.alpha, str):
-        return [0.0, _ALPHA]
+        return [0.0, *(_ALPHAS if isinstance(_ALPHAS, tuple) else (_ALPHAS,))]
     return [float(estimator.alpha)]
 
 
@@ -163,8 +168,16 @@ def _fronts(estimator, rows):
     columns = () if hasattr(rows.X, "tocsr") else _numeric_columns(rows.X)
     if estimator.numeric_embedding is None or not columns:
         return [()]
-    waves = FourierFeatures(n_features=rows.X.shape[1], columns=columns, frequencies=_FREQUENCIES)
+    waves = FourierFeatures(
+        n_features=rows.X.shape[1], columns=columns, frequencies=_frequencies(len(columns))
+    )
     return [(waves,)] if estimator.numeric_embedding == "fourier" else [(), (waves,)]
+
+
+def _frequencies(n_columns):
+    """Fewer frequencies for more columns, so that waves stay cheap."""
+    few = max(1, _MOST_WAVES // (2 * n_columns))
+    return _FREQUENCIES if few >= len(_FREQUENCIES) else _FEWER_FREQUENCIES[few - 1]
 
 
 def _numeric_columns(X):

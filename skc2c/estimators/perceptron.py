@@ -9,7 +9,6 @@ from sklearn.base import BaseEstimator
 from sklearn.utils._param_validation import Interval, Options, StrOptions
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from skc2c.estimators.assembly import Previous, gather
 from skc2c.estimators.assembly import assemble as assemble_one
 from skc2c.estimators.cross_assembly import assemble as assemble_several
 from skc2c.estimators.cross_assembly import folds_of
@@ -20,6 +19,7 @@ from skc2c.estimators.fitted import (
     out_of_fold_attributes,
     scaling_of,
 )
+from skc2c.estimators.ingredients import Previous, gather
 from skc2c.estimators.reports import divergence_message, report, report_of_several
 from skc2c.estimators.training_data import Labelled, check_training_data
 from skc2c.fitting import Streams, cross_fit, fit

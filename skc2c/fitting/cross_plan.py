@@ -14,10 +14,19 @@ from skc2c.solvers import Solver
 
 @dataclass(frozen=True)
 class Candidate:
-    """A way to train: layers in front of the dense ones, and a strength of the penalty."""
+    """A way to train: layers in front of the dense ones, and a strength of the penalty.
+
+    Parameters
+    ----------
+    front : tuple of Layer
+    alpha : float
+    max_steps : float, default=inf
+        After how many steps it does not go on in any case.
+    """
 
     front: tuple
     alpha: float
+    max_steps: float = np.inf
 
 
 @dataclass(frozen=True)

@@ -107,7 +107,7 @@ class SideBySide(Run):
             self.step(self.theta, gradient, self.plan.rate((t + 0.5) / span))
             losses.append(values)
             if self.deal.dealers[0].is_at_end or t == span - 1:
-                self._note(np.mean(losses, axis=0))
+                self._note(np.mean(losses, axis=0) + self.objective.decay(self.theta))
                 losses = []
 
     def _note(self, values):
@@ -195,7 +195,10 @@ def runs_of(plan, n_threads):
     """One run for each shape of network and each share of the folds."""
     # Candidates without a penalty need no nearby rows, and so go by themselves.
     kinds = dict.fromkeys(map(_kind, plan.candidates))
-    shares = np.array_split(np.arange(len(plan.folds)), min(n_threads, len(plan.folds)))
+    # At least two folds in a run: some products of a single member are rounded differently,
+    # and the result would depend on the number of threads.
+    n_shares = max(1, min(n_threads, len(plan.folds) // 2))
+    shares = np.array_split(np.arange(len(plan.folds)), n_shares)
     run = SideBySide if plan.solver.is_stochastic else OneByOne
     return [
         run(plan, [c for c in plan.candidates if _kind(c) == kind], share.tolist())
@@ -229,7 +232,8 @@ def _objective(plan, network, members, features):
     settings = {"likelihood": plan.likelihood, "epsilon": plan.epsilon}
     l2, none = np.full(len(members), plan.l2), np.zeros(len(members))
     train, pool = zip(*(_rows_of(plan, fold) for _, fold in members), strict=True)
-    loss = {"l2": l2, "members": list(train), **settings}
+    n = min(len(rows) for rows, _ in plan.folds)
+    loss = {"l2": l2, "members": list(train), "n_per_pass": n, **settings}
     if alpha.any() and not plan.penalty.needs_no_label:
         term = MembersTerm(network, penalty=plan.penalty, alpha=alpha, rows=plan.rows, **loss)
         return MembersObjective((term,))
@@ -240,7 +244,8 @@ def _objective(plan, network, members, features):
     charge = {"penalty": plan.penalty, "alpha": alpha, "l2": none, **settings}
     if plan.pool is None:
         # The penalty varies less from row to row than the loss, and fewer rows estimate it.
-        charge |= {"rows": replace(plan.rows, y=None), "members": list(train), "share": PENALIZED}
-        return MembersObjective((loss, MembersTerm(network, **charge)))
-    charge |= {"rows": plan.pool, "members": list(pool)}
+        rows = {"rows": replace(plan.rows, y=None), "members": list(train), "n_per_pass": n}
+        return MembersObjective((loss, MembersTerm(network, share=PENALIZED, **rows, **charge)))
+    n += len(plan.pool) - len(plan.rows)
+    charge |= {"rows": plan.pool, "members": list(pool), "n_per_pass": n}
     return MembersObjective((MembersTerm(network, **charge), loss))

@@ -92,7 +92,7 @@ def _still_improves(end, ends, plan):
     It should if it is better than at its end before by enough, unless it is so far behind the
     best that another gain of the same size would not bring it close.
     """
-    if not np.isfinite(end.loss):
+    if not np.isfinite(end.loss) or end.n_steps >= end.candidate.max_steps:
         return False
     before = [other.loss for other in ends if other.candidate == end.candidate][:-1]
     if not before:

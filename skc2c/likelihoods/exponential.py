@@ -103,15 +103,15 @@ class Poisson(ExponentialFamily):
         rate, log_rate, excess = _rate(h)
         other_rate, other_log_rate, other_excess = _rate(other)
         d = other_log_rate - log_rate
-        # For close outputs expm1 has the digits that a difference of rates would lose, and
-        # for distant ones it would overflow.
+        # For close outputs expm1 keeps the digits that a difference of rates would lose. For
+        # distant ones it would overflow.
         difference = np.where(d < 1.0, rate * np.expm1(np.minimum(d, 1.0)), other_rate - rate)
-        # A Bregman distance from one side of the bend to the other is the sum of those to
-        # and from the bend, and of a product. No term is negative, so nothing cancels.
+        # A Bregman distance across the bend is the sum of those to and from the bend, and of
+        # a product. No term is negative, so nothing cancels.
         value = difference * (1.0 + other_excess) - rate * d * (1.0 + excess)
         value += 0.5 * math.exp(_LARGEST_LOG_RATE) * (other_excess - excess) ** 2
         gradient = difference + (other_rate * other_excess - rate * excess)
-        return np.maximum(value, 0.0).sum(axis=1), gradient
+        return value.sum(axis=1), gradient
 
     def fisher(self, h, v):
         return _rate(h)[0] * v

@@ -4,11 +4,11 @@ import numpy as np
 
 from skc2c.likelihoods.likelihood import Likelihood, diagonal
 
-# Log-variances are used as they are up to this size and bend towards a limit of one more.
+# Log-variances are used as they are up to this size, and bend towards a limit of one more.
 # Without a floor the loss has no minimum: on a row that is fitted exactly the log-variance
-# runs away to minus infinity. Targets are standardised, so the floor can be a number: a
-# standard deviation of 1e-3, a variance of 1e-6 as in PyTorch's GaussianNLLLoss. The ceiling is
-# past the square of any of up to a million standardised targets.
+# runs away to minus infinity. Targets are standardised, so the floor can be a number: about
+# 1e-6, as in PyTorch's GaussianNLLLoss, which is a standard deviation of 1e-3. The ceiling is
+# about 1e6, the largest squared residual from zero that a million standardised targets can have.
 _STRAIGHT = 13.0
 
 
@@ -77,8 +77,8 @@ class GaussianNLL(Likelihood):
         z = (self._mean(other) - self._mean(h)) * precision_root
         d = log_variance - other_log_variance
         ratio = np.expm1(d)  # of the variances, less one
-        # Equation 6. Where d is small, the rounding of expm1 may fall below d.
-        value = 0.5 * (np.maximum(ratio - d, 0.0) + z**2).sum(axis=1)
+        # Equation 6, arranged so that close outputs keep their digits
+        value = 0.5 * ((ratio - d) + z**2).sum(axis=1)
         gradient = np.hstack([z * precision_root, -0.5 * (ratio + z**2) * other_slope])
         clean = np.hstack([-z * precision_root, 0.5 * ratio * slope])
         return value, gradient, lambda g=1.0: g * clean

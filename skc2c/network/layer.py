@@ -141,7 +141,11 @@ def dense(rows):
 
 def reduce_rows(values, out):
     """Sum over rows, into an array of shape (units,), or (k, units) for members."""
-    np.add.reduce(values, axis=0 if values.ndim == 2 else (0, 2), out=out)
+    if values.ndim == 2:
+        np.add.reduce(values, axis=0, out=out)
+    else:
+        # Not both axes at once: the order of the sum would depend on the number of members.
+        np.add.reduce(np.add.reduce(values, axis=2), axis=0, out=out)
 
 
 def per_point(tangents, points):

@@ -182,14 +182,27 @@ class Network:
         out = self._through(theta, rows, n, n)
         return out[:n], anp.reshape(out[n:], (*V.shape[:-1], -1))
 
-    def _through(self, theta, rows, n_points, n, known=None):
-        return through(
+    def forward_with_way_back(self, theta, X):
+        """Network output in plain numpy, and its way back.
+
+        Returns
+        -------
+        h : ndarray of shape (n, K)
+        back : callable
+            From the gradient with respect to h to that with respect to theta.
+        """
+        h, back = self._through(theta, X, len(X), len(X), function=through.with_way_back)
+        return h, lambda g: back(g)[0]
+
+    def _through(self, theta, rows, n_points, n, known=None, function=through):
+        return function(
             theta,
             rows,
             layers=self.layers,
             layout=self._layout(n),
             n_points=n_points,
             known=known,
+            n_fixed=self._n_fixed,
         )
 
     def _layout(self, n):
@@ -217,7 +230,7 @@ class Network:
         """
         if not self.front:
             return jacobian(theta, seeds, X=X, layers=self.layers)
-        if self._learns_in_front:
+        if self._n_fixed < len(self.front):
             return self._jacobian_by_tangents(theta, X, seeds)
         features, maps = X, []
         for layer in self.front:
@@ -227,9 +240,11 @@ class Network:
         J = jacobian(theta, seeds, X=features, layers=self.dense_layers)
         return pulled(J, maps=maps)
 
-    @property
-    def _learns_in_front(self):
-        return any(layer.n_weights + layer.n_others for layer in self.front)
+    @cached_property
+    def _n_fixed(self):
+        """How many of the first layers have no parameters."""
+        learns = [layer.n_weights + layer.n_others > 0 for layer in self.layers]
+        return learns.index(True)
 
     def _jacobian_by_tangents(self, theta, X, seeds):
         """The Jacobian through any layers: a tangent for each feature."""

@@ -43,7 +43,7 @@ class Layout(NamedTuple):
 
 
 @differentiable
-def through(theta, rows, *, layers, layout, n_points, known=None):
+def through(theta, rows, *, layers, layout, n_points, known=None, n_fixed=0):
     """Take points, and tangents at these points, through all layers.
 
     Parameters
@@ -57,6 +57,8 @@ def through(theta, rows, *, layers, layout, n_points, known=None):
     known : Linearization, optional
         Of these layers at the first points. If theta is the same as there, these do not go
         through again.
+    n_fixed : int, default=0
+        How many of the first layers have no parameters.
 
     Returns
     -------
@@ -75,21 +77,17 @@ def through(theta, rows, *, layers, layout, n_points, known=None):
     def back(g):
         gradient = np.empty_like(theta)
         gradient[layout.size :] = 0.0  # what follows is not the network's
-        own_gradient = layout.of_theta(gradient)
-        steps = list(zip(layers, records, strict=True))
+        own_gradient, g, pull = layout.of_theta(gradient), layout.of_rows(g), None
+        for i in range(len(layers) - 1, n_fixed - 1, -1):
+            g = g if pull is None else pull()
+            pull = layers[i].retreat(own, g, records[i], points, own_gradient)
+        return gradient, lambda: _flat(to_rows(pull))
 
-        def retreat(g, steps):
-            """Back through these layers, but for the last step: to the rows of the first."""
-            pull = None
-            for layer, record in steps[::-1]:
-                g = g if pull is None else pull()
-                pull = layer.retreat(own, g, record, points, own_gradient)
-            return pull
-
-        first = next(i for i, layer in enumerate(layers) if layer.n_weights + layer.n_others)
-        pull = retreat(layout.of_rows(g), steps[first:])
-        # Layers below that have no parameters are passed only if the rows' gradient is wanted.
-        return gradient, lambda: _flat(retreat(pull(), steps[:first])() if first else pull())
+    def to_rows(pull):
+        """Through the layers without parameters, only if the rows' gradient is asked for."""
+        for layer, record in zip(layers[:n_fixed][::-1], records[:n_fixed][::-1], strict=True):
+            pull = layer.retreat(own, pull(), record, points, None)
+        return pull()
 
     return _flat(out), back
 

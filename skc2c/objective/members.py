@@ -24,22 +24,20 @@ class MembersTerm(Term):
         Of each member.
     members : list of ndarray of int
         Which rows each member has.
+    n_per_pass : int
+        Rows of each member in a pass: at most as many as each has.
     share : float, default=1.0
         How large a batch of this term is, as a part of the usual size.
     """
 
     members: list = field(kw_only=True)
+    n_per_pass: int = field(kw_only=True)
     share: float = field(kw_only=True, default=1.0)
 
     @cached_property
     def _weight_of_members(self):
         """Sum of the sample weights of each member, (k,)."""
         return np.array([self.rows.weight[rows].sum(dtype=np.float64) for rows in self.members])
-
-    @property
-    def n_per_pass(self):
-        """Rows of each member in a pass, the same number for all."""
-        return min(map(len, self.members))
 
     def batch_size(self, size):
         """Rows of a batch of this term for each member, where `size` is the usual number."""
@@ -58,11 +56,14 @@ class MembersTerm(Term):
         Returns
         -------
         values : ndarray of shape (k,)
+            Without the L2 term, which does not change from batch to batch: see `decay`.
         gradient : ndarray of shape (network.size,)
         """
         rows = self.rows.take(batch.ravel())
-        probe = self._probe(theta, rows, rng)
         weight = self._weights(rows, batch.shape[1])
+        if self.is_plain:
+            return self._plain_values(theta, rows, weight)
+        probe = self._probe(theta, rows, rng)
         alpha = np.repeat(self.alpha, batch.shape[1]).astype(weight.dtype)
 
         def cost(theta):
@@ -72,7 +73,15 @@ class MembersTerm(Term):
 
         backward, values = make_vjp(cost, theta)
         gradient = backward(np.ones_like(values))
-        return values + self._add_decay(theta, gradient), gradient
+        self._add_decay(theta, gradient)
+        return values, gradient
+
+    def _plain_values(self, theta, rows, weight):
+        h, back = self.network.forward_with_way_back(theta, rows.dense().X)
+        nll, slope = self.likelihood.nll_and_gradient(rows.y, h)
+        gradient = back(slope * weight[:, None])
+        self._add_decay(theta, gradient)
+        return _sums(weight * nll, len(self.members)), gradient
 
     def _weights(self, rows, n):
         """Each row's share of the weight of its member, as an estimate from n rows."""
@@ -89,13 +98,19 @@ class MembersTerm(Term):
         return losses_of_members(outputs.h, roughness, likelihood=self.likelihood, y=y, **settings)
 
     def _add_decay(self, theta, gradient):
-        """Add the weight decay's part to the gradient; return that of the values."""
-        if not self.l2.any():
-            return 0.0
-        decay = (self.l2 / self._weight_of_members).astype(theta.dtype)
-        weights, slope = self.network.decayed(theta), self.network.decayed(gradient)
-        slope += decay[:, None] * weights
-        return 0.5 * decay * np.einsum("kw,kw->k", weights, weights)
+        """Add the L2 term's part to the gradient."""
+        if self.l2.any():
+            slope = self.network.decayed(gradient)
+            slope += self._decay.astype(theta.dtype)[:, None] * self.network.decayed(theta)
+
+    @cached_property
+    def _decay(self):
+        return self.l2 / self._weight_of_members
+
+    def decay(self, theta):
+        """The L2 term of each member, (k,)."""
+        weights = self.network.decayed(theta)
+        return 0.5 * self._decay * np.einsum("kw,kw->k", weights, weights)
 
 
 @differentiable
@@ -147,7 +162,12 @@ class MembersObjective:
         """
         size = min(size, self.terms[0].n_per_pass)
         pairs = zip(self.terms, rngs, strict=False)
-        return Deal([MemberDealer(term.members, term.batch_size(size), rng) for term, rng in pairs])
+        return Deal(
+            [
+                MemberDealer(term.members, term.n_per_pass, term.batch_size(size), rng)
+                for term, rng in pairs
+            ]
+        )
 
     def on_batch(self, theta, batches, rng):
         """Values, (k,), and gradient of all members, from a batch of each term."""
@@ -156,3 +176,7 @@ class MembersObjective:
             more, slope = term.on_batch(theta, batch, rng)
             values, gradient = values + more, gradient + slope
         return values, gradient
+
+    def decay(self, theta):
+        """The L2 term of each member, (k,)."""
+        return sum(term.decay(theta) for term in self.terms)

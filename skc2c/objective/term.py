@@ -18,7 +18,7 @@ from skc2c.differentiable import differentiable
 from skc2c.likelihoods.likelihood import Likelihood
 from skc2c.network import Network
 from skc2c.network.blocks import in_pieces, row_blocks
-from skc2c.penalties.penalty import Penalty
+from skc2c.penalties.penalty import NoPenalty, Penalty
 
 
 @dataclass(frozen=True)
@@ -66,8 +66,10 @@ class Term:
         """
         rows = self.rows.take(batch)
         share = len(rows) / len(self.rows)
-        probe = self._probe(theta, rows, rng)
         weight = self._share_of_weight[batch] / share
+        if self.is_plain:
+            return self._plain(theta, rows, weight, self.l2)
+        probe = self._probe(theta, rows, rng)
 
         def outputs(theta):
             return probe.outputs(self.network, theta, self.penalty.holds_clean)
@@ -87,13 +89,28 @@ class Term:
     def _on_block(self, theta, block, seed, held, mean_response):
         """What a block of rows adds to the term and to its gradient."""
         rows = self.rows.take(block)
-        probe = self._probe(held, rows, np.random.default_rng([seed, block.start]))
         l2 = self.l2 * len(rows) / len(self.rows)
+        if self.is_plain:
+            return self._plain(theta, rows, self._share_of_weight[block], l2)
+        probe = self._probe(held, rows, np.random.default_rng([seed, block.start]))
 
         def outputs(theta):
             return probe.outputs(self.network, theta, mean_response=mean_response)
 
         return self._differentiate(theta, rows, probe, self._share_of_weight[block], l2, outputs)
+
+    @property
+    def is_plain(self):
+        """Whether there is nothing but the loss, which needs no trace."""
+        return isinstance(self.penalty, NoPenalty) and self.rows.y is not None
+
+    def _plain(self, theta, rows, weight, l2):
+        """Value and gradient of ``weight . nll`` plus the L2 term."""
+        h, back = self.network.forward_with_way_back(theta, rows.dense().X)
+        nll, slope = self.likelihood.nll_and_gradient(rows.y, h)
+        return self._with_decay(
+            theta, float(np.dot(weight, nll)), back(slope * weight[:, None]), l2
+        )
 
     def _mean_response(self, theta, blocks, over_blocks):
         """Mean response over all rows, if the penalty needs it and no block has them all."""
@@ -128,11 +145,14 @@ class Term:
             lambda theta: self._cost(theta, rows.y, probe, weight, outputs(theta)), theta
         )
         gradient = backward(value.dtype.type(1.0))
-        # The L2 term's derivative needs no trace, which would cost more than the term.
+        return self._with_decay(theta, float(value), gradient, l2)
+
+    def _with_decay(self, theta, value, gradient, l2):
+        """Add the L2 term: a trace of its own would cost more than the term."""
         decay = l2 / self.total_weight
         weights, slope = self.network.decayed(theta), self.network.decayed(gradient)
         slope += decay * weights
-        return float(value) + 0.5 * decay * float(weights @ weights), gradient
+        return value + 0.5 * decay * float(weights @ weights), gradient
 
     def _cost(self, theta, y, probe, weight, outputs):
         """``weight . (nll + alpha R)``. Traced in theta."""

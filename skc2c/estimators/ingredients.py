@@ -1,0 +1,165 @@
+"""What a fit is made of, whether of one network or of several."""
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+
+from skc2c.data.rows import Rows
+from skc2c.estimators.targets import Targets
+from skc2c.estimators.training_data import (
+    Labelled,
+    Scaled,
+    fit_scaling,
+    in_training,
+    pool_of,
+    used_rows,
+)
+from skc2c.fitting import Streams
+from skc2c.messages import warn
+from skc2c.network import Network
+from skc2c.network.input_scaling import InputScaling
+from skc2c.penalties import Penalty, check_epsilon
+from skc2c.solvers import Solver
+
+
+class Previous(NamedTuple):
+    """The fit that a warm start goes on from."""
+
+    network: Network
+    scaling: InputScaling | None
+    targets: Targets
+    coefs: list
+    intercepts: list
+    penalty_parameters: np.ndarray
+    state: dict
+
+
+@dataclass(frozen=True)
+class Ingredients:
+    """What a fit is made of, whether of one network or of several.
+
+    Parameters
+    ----------
+    targets : Targets
+    penalty : Penalty
+    solver : Solver
+    hidden_units : tuple of int
+    labelled : Rows
+        Of positive weight, with encoded targets in their own units and raw X.
+    used : ndarray of int
+        Which of the labelled rows given these are.
+    unlabeled : list
+        Matrices of raw rows.
+    validation : Labelled or None
+    scaling : InputScaling or None
+    dtype : dtype
+        Of training.
+    epsilon : float or ndarray of shape (D,)
+    streams : Streams
+    """
+
+    targets: Targets
+    penalty: Penalty
+    solver: Solver
+    hidden_units: tuple
+    labelled: Rows
+    used: np.ndarray
+    unlabeled: list
+    validation: Labelled | None
+    scaling: InputScaling | None
+    dtype: np.dtype
+    epsilon: float | np.ndarray
+    streams: Streams
+
+    @property
+    def n_features(self):
+        return self.labelled.X.shape[1]
+
+    @property
+    def layer_units(self):
+        """Units of the input, the hidden layers and the output."""
+        return (self.n_features, *self.hidden_units, self.targets.n_outputs)
+
+    def scaled(self, rows, units):
+        """Rows as training sees them."""
+        return in_training(rows, units, self.dtype, self.scaling)
+
+    def pool(self, train):
+        """All rows, labelled or not, if there are any of the latter."""
+        if not self.unlabeled:
+            return None
+        parts = self.unlabeled
+        if self.scaling is not None:
+            parts = [Scaled(part, self.scaling, self.dtype) for part in parts]
+        return pool_of(train, parts)
+
+
+def gather(estimator, *, data, targets, penalty, solver, hidden_units, streams, previous):
+    """Gather what a fit is made of.
+
+    Parameters
+    ----------
+    estimator : Perceptron
+        Its parameters are read.
+    data : TrainingData
+        With encoded labelled targets.
+    targets : Targets
+    penalty : Penalty
+    solver : Solver
+    hidden_units : tuple of int
+    streams : Streams
+    previous : Previous or None
+
+    Returns
+    -------
+    ingredients : Ingredients
+    """
+    labelled, used = used_rows(*data.labelled)
+    scaling = None
+    if previous is not None:
+        scaling = previous.scaling
+    elif estimator.input_scaling is not None:
+        scaling = fit_scaling(labelled, data.unlabeled)
+    return Ingredients(
+        targets=targets,
+        penalty=penalty,
+        solver=solver,
+        hidden_units=hidden_units,
+        labelled=labelled,
+        used=used,
+        unlabeled=_useful(estimator, penalty, data.unlabeled),
+        validation=data.validation,
+        scaling=scaling,
+        dtype=np.dtype(solver.dtype if estimator.dtype == "auto" else estimator.dtype),
+        epsilon=_epsilon(estimator, penalty, labelled, scaling),
+        streams=streams,
+    )
+
+
+def _useful(estimator, penalty, unlabeled):
+    """The rows without a label, if the penalty learns from them."""
+    if not unlabeled or penalty.needs_no_label:
+        return unlabeled
+    warn(
+        f"penalty={estimator.penalty!r} learns nothing from rows without a label: they are "
+        "left out. Use 'c2c', 'jacobian', 'vat' or 'ladder'."
+    )
+    return []
+
+
+def _epsilon(estimator, penalty, rows, scaling):
+    """The radius, in the units of the rows that the network sees."""
+    D = rows.X.shape[1]
+    if not (isinstance(estimator.epsilon, str) and estimator.epsilon == "scale"):
+        return check_epsilon(estimator.epsilon, D)
+    unit = 1.0 if scaling is not None else _spread(rows.X)
+    return float(unit * penalty.natural_epsilon(D))
+
+
+def _spread(X):
+    """Root of the mean variance of the columns."""
+    mean = np.asarray(X.mean(axis=0), dtype=np.float64)
+    square = X.multiply(X) if hasattr(X, "multiply") else np.square(X, dtype=np.float64)
+    variance = np.asarray(square.mean(axis=0)) - mean**2
+    return float(np.sqrt(max(variance.mean(), 0.0)))

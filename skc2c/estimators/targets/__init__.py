@@ -1,0 +1,16 @@
+"""What y is: how it is encoded for training, and how outputs become predictions again."""
+
+from skc2c.estimators.targets.classes import ClassTargets, both_sides, class_targets, codes_of
+from skc2c.estimators.targets.reals import RealTargets, real_targets
+from skc2c.estimators.targets.targets import Targets, Units
+
+__all__ = [
+    "ClassTargets",
+    "RealTargets",
+    "Targets",
+    "Units",
+    "both_sides",
+    "class_targets",
+    "codes_of",
+    "real_targets",
+]

@@ -1,0 +1,164 @@
+"""Classes, or several labels: one-hot rows and 0/1 rows."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from sklearn.metrics import accuracy_score
+from sklearn.utils.multiclass import check_classification_targets, type_of_target
+from sklearn.utils.validation import column_or_1d
+
+from skc2c.estimators.targets.targets import CONSTANT, Targets
+
+# A classifier is called collapsed if no probability spreads more than this on the pool, and
+# a class is called lost if it is predicted less than this part of how often it is predicted on
+# labelled rows. Fits that work leave 0.3 and more of both.
+_LEAST_SPREAD = 0.01
+_LEAST_SHARE = 0.05
+
+
+@dataclass(frozen=True)
+class ClassTargets(Targets):
+    """Classes, or 0/1 indicators of several labels.
+
+    Parameters
+    ----------
+    classes : ndarray
+        Class labels; the indices of the outputs if y is multilabel.
+    is_multilabel : bool
+    factors : ndarray of shape (n_classes,) or None
+        Weights of the classes; None if all weigh the same.
+    """
+
+    classes: np.ndarray
+    is_multilabel: bool
+    factors: np.ndarray | None = None
+
+    other_cure = ", or give VAT an entropy_weight and a balance_weight"
+
+    @property
+    def is_binary(self):
+        """Whether one output tells two classes apart."""
+        return not self.is_multilabel and len(self.classes) == 2
+
+    @property
+    def loss(self):
+        return "binary_log_loss" if self.is_binary or self.is_multilabel else "log_loss"
+
+    @property
+    def n_targets(self):
+        return 1 if self.is_binary else len(self.classes)
+
+    def attributes(self):
+        return {"classes_": self.classes}
+
+    def weigh(self, codes, weight):
+        """Multiply the weights of rows with those of their classes."""
+        if self.factors is None:
+            return weight
+        return self.factors[codes] if weight is None else weight * self.factors[codes]
+
+    def encode_validation(self, y, weight):
+        codes = codes_of(y, self, "y_val needs the classes of y")
+        return self.encode(codes), self.weigh(codes, weight)
+
+    def encode(self, codes):
+        """Encode class indices (or the indicator matrix) as rows of zeros and ones."""
+        if self.is_multilabel:
+            return codes.astype(np.float32)
+        if self.is_binary:
+            return codes[:, None].astype(np.float32)
+        return np.eye(len(self.classes), dtype=np.float32)[codes]
+
+    def decode(self, h):
+        if self.is_multilabel:
+            return (h > 0).astype(int)
+        return self.classes[(h[:, 0] > 0).astype(int) if self.is_binary else h.argmax(axis=1)]
+
+    def score(self, h, y, weight):
+        # Targets of -1/2 and 1/2 decode as outputs do.
+        return accuracy_score(self.decode(y - 0.5), self.decode(h), sample_weight=weight)
+
+    def strata(self, y):
+        if self.is_multilabel:
+            return None
+        return y[:, 0] if self.is_binary else y.argmax(axis=1)
+
+    def lost(self, h, h_labelled):
+        spread = self.likelihood.mean(h).std(axis=0).max()
+        if spread < _LEAST_SPREAD:
+            return CONSTANT
+        if self.is_multilabel:
+            return None  # labels may well be rare
+        share, expected = self._shares(h), self._shares(h_labelled)
+        names = self.classes[share < _LEAST_SHARE * expected].tolist()
+        return f"there it all but never predicts {', '.join(map(repr, names))}" if names else None
+
+    def out_of_fold(self, h, y, weight, places, n):
+        seen = np.isfinite(h).all(axis=1)
+        proba = np.full((n, len(self.classes)), np.nan)
+        sides = both_sides(h) if self.is_binary else h
+        proba[places[seen]] = self.likelihood.mean(sides[seen])
+        weight = None if weight is None else weight[seen]
+        score = self.score(h[seen], y[seen], weight)
+        return {"oob_score_": float(score), "oob_decision_function_": proba}
+
+    def _shares(self, h):
+        """How often each class is predicted."""
+        sides = both_sides(h) if self.is_binary else h
+        return np.bincount(sides.argmax(axis=1), minlength=sides.shape[1]) / len(sides)
+
+
+def both_sides(h):
+    """The log-odds of each of two classes, from those of the second."""
+    return np.hstack([-h, h])
+
+
+def class_targets(y, known=None):
+    """Find out what the classes of y are, and encode it by them.
+
+    Parameters
+    ----------
+    y : array-like of shape (n,) or (n, n_outputs)
+    known : ClassTargets, optional
+        Of a previous fit: y must not have other classes.
+
+    Returns
+    -------
+    targets : ClassTargets
+    codes : ndarray
+        Indices of the classes, or the indicator matrix.
+    """
+    check_classification_targets(y)
+    is_multilabel = type_of_target(y).startswith("multilabel")
+    # Labels of another kind ask for another network, which a warm start refuses later.
+    known = known if known is not None and known.is_multilabel == is_multilabel else None
+    if is_multilabel:
+        indicator = _indicator(y)
+        return known or ClassTargets(np.arange(indicator.shape[1]), True), indicator
+    y = column_or_1d(y, warn=True)
+    targets = known or ClassTargets(np.unique(y), False)
+    return targets, _codes(y, targets, "warm_start=True needs the classes of the previous fit")
+
+
+def codes_of(y, targets, asked):
+    """Encode further labels by the classes of `targets`, which they need to be of."""
+    if targets.is_multilabel:
+        return _indicator(y)
+    return _codes(column_or_1d(y, warn=True), targets, asked)
+
+
+def _codes(y, targets, asked):
+    classes = np.unique(y)
+    if not np.isin(classes, targets.classes).all():
+        raise ValueError(f"{asked}, {targets.classes}. Got {classes} instead.")
+    return np.searchsorted(targets.classes, y)
+
+
+def _indicator(y):
+    y = y.toarray() if hasattr(y, "toarray") else y
+    if not np.isin(y, (0, 1)).all():
+        raise ValueError(
+            "y with several columns must be a 0/1 indicator matrix (multilabel). Multioutput "
+            f"y with other values is not supported; got the values {np.unique(y)}."
+        )
+    return y

@@ -1,0 +1,114 @@
+"""The contract of targets: how y is encoded for training, and outputs become predictions."""
+
+from abc import ABC, abstractmethod
+from typing import NamedTuple
+
+import numpy as np
+
+from skc2c.likelihoods import LIKELIHOODS
+
+# What is said of outputs on the pool that are the same everywhere.
+CONSTANT = "its predictions are all but constant"
+
+
+class Units(NamedTuple):
+    """The units of y: training sees ``(y - center) / scale``.
+
+    Attributes
+    ----------
+    center, scale : ndarray of shape (K,)
+        Of the outputs; a scale of 0 says that the target is constant.
+    """
+
+    center: np.ndarray
+    scale: np.ndarray
+
+    @property
+    def divisor(self):
+        """The scale to divide by: a constant target stays as it is."""
+        return np.where(self.scale > 0.0, self.scale, 1.0)
+
+    def standardize(self, y):
+        """Encoded targets as training sees them."""
+        return (y - self.center) / self.divisor
+
+    def fold(self, coefs, intercepts):
+        """Kernels and biases whose output is in the units of y, in float64."""
+        coefs = [*coefs[:-1], coefs[-1] * self.scale]
+        return coefs, [*intercepts[:-1], intercepts[-1] * self.scale + self.center]
+
+    def unfold(self, coefs, intercepts):
+        """Undo `fold`."""
+        coefs = [*coefs[:-1], coefs[-1] / self.divisor]
+        return coefs, [*intercepts[:-1], (intercepts[-1] - self.center) / self.divisor]
+
+
+class Targets(ABC):
+    """What y is. A subclass is a plain record.
+
+    Attributes
+    ----------
+    loss : str
+        Whose negative log-likelihood is minimised, a key of ``LIKELIHOODS``.
+    n_targets : int
+        Columns of the encoded y.
+    other_cure : str
+        What else to try against a collapse, for a warning.
+    """
+
+    other_cure = ""
+
+    @property
+    def likelihood(self):
+        """The output distribution."""
+        return LIKELIHOODS[self.loss]()
+
+    @property
+    def n_outputs(self):
+        """Outputs of the network."""
+        return self.likelihood.n_outputs(self.n_targets)
+
+    @abstractmethod
+    def encode_validation(self, y, weight):
+        """Encode further targets: y as an array of shape (n, T), and the weights."""
+
+    @abstractmethod
+    def decode(self, h):
+        """Predictions from network outputs (n, K)."""
+
+    @abstractmethod
+    def score(self, h, y, weight):
+        """Score of outputs against encoded targets, larger is better."""
+
+    @abstractmethod
+    def lost(self, h, h_labelled):
+        """Say what got lost in outputs on the pool, in words, or None."""
+
+    def strata(self, y):
+        """Labels by which to stratify held-out rows, if any."""
+        return None
+
+    def units(self, y, weight):
+        """Units in which training sees encoded targets."""
+        return Units(np.zeros(self.n_outputs), np.ones(self.n_outputs))
+
+    def attributes(self):
+        """Fitted attributes that say what y was."""
+        return {}
+
+    @abstractmethod
+    def out_of_fold(self, h, y, weight, places, n):
+        """Fitted attributes that say how rows were predicted by networks not trained on them.
+
+        Parameters
+        ----------
+        h : ndarray of shape (n_used, K)
+            Outputs; NaN for rows that all networks were trained on.
+        y : ndarray of shape (n_used, T)
+            Encoded targets.
+        weight : ndarray of shape (n_used,) or None
+        places : ndarray of int of shape (n_used,)
+            Which of the rows given these are.
+        n : int
+            How many rows were given.
+        """
