@@ -8,10 +8,15 @@ import autograd
 import autograd.numpy as anp
 import numpy as np
 from autograd.scipy.special import erf
+from sklearn.utils._param_validation import StrOptions
 
-from skc2c.likelihoods import Bernoulli, Categorical, Gaussian
+from skc2c import C2C, VAT, Jacobian, Ladder
+from skc2c.data.rows import Rows
+from skc2c.likelihoods import LIKELIHOODS as PACKAGE_LIKELIHOODS
 from skc2c.network import ACTIVATIONS as PACKAGE_ACTIVATIONS
 from skc2c.network import Network
+from skc2c.objective import Term
+from skc2c.penalties import PENALTIES
 
 ACTIVATIONS = {
     "identity": lambda z: z,
@@ -36,7 +41,41 @@ def has_kink(name):
 
 SMOOTH = [name for name in PACKAGE_ACTIVATIONS if not has_kink(name)]
 HIDDEN = [(), (7,), (6, 5), (5, 4, 6)]
-FAMILIES = {"gaussian": Gaussian(), "bernoulli": Bernoulli(), "categorical": Categorical()}
+LIKELIHOODS = {loss: cls() for loss, cls in PACKAGE_LIKELIHOODS.items()}
+
+
+def with_each_choice(cls):
+    """A penalty with each word, other than the default, that one of its settings may be."""
+    defaults = cls().get_params()
+    for name, (constraint, *_) in cls._parameter_constraints.items():
+        if isinstance(constraint, StrOptions):
+            others = sorted(constraint.options - {defaults[name]})
+            yield from (cls(**{name: word}) for word in others)
+
+
+VARIANTS = [
+    *(cls() for cls in PENALTIES.values()),
+    *(penalty for cls in PENALTIES.values() for penalty in with_each_choice(cls)),
+    C2C(n_perturbations=3),
+    C2C("adversarial", "response"),
+    Jacobian("adversarial", "response"),
+    VAT("random", n_perturbations=2),
+    VAT(n_power_iterations=3),
+    VAT(entropy_weight=0.5, balance_weight=0.4),
+    Ladder(n_perturbations=3),
+]
+
+# One network on the rows as they are, with a penalty of fixed strength: the estimator of the paper.
+PLAIN = {
+    "penalty": "c2c",
+    "alpha": 0.03,
+    "epsilon": 0.3,
+    "cv": None,
+    "input_scaling": None,
+    "numeric_embedding": None,
+    "max_iter": 200,
+    "learning_rate_init": 0.001,
+}
 
 
 def elementwise(name):
@@ -107,13 +146,58 @@ def add_parameters(penalty, network, theta, rng):
     return np.concatenate([theta, start + 0.2 * rng.normal(size=len(start))], dtype=theta.dtype)
 
 
-def draw_targets(rng, family, n, K):
-    """Targets that the family can have."""
-    if isinstance(family, Gaussian):
-        return rng.normal(size=(n, K))
-    if isinstance(family, Bernoulli):
-        return rng.integers(0, 2, size=(n, K)).astype(float)
-    return np.eye(K)[rng.integers(0, K, size=n)]
+def draw_for(rng, likelihood, hidden=(6, 5), activation="tanh", n=9, T=3):
+    """A network, theta and rows as in `draw_network`, and targets that the likelihood can have."""
+    K = likelihood.n_outputs(T)
+    return *draw_network(rng, hidden, activation, n=n, K=K), draw_targets(rng, likelihood, n, T)
+
+
+def draw_targets(rng, likelihood, n, T):
+    """Targets that a likelihood can have, (n, T)."""
+    if likelihood.loss in ("squared_error", "gaussian_nll"):
+        return rng.normal(size=(n, T))
+    if likelihood.loss == "poisson":
+        return rng.poisson(2.0, size=(n, T)).astype(float)
+    if likelihood.loss == "binary_log_loss":
+        return rng.integers(0, 2, size=(n, T)).astype(float)
+    return np.eye(T)[rng.integers(0, T, size=n)]
+
+
+def draw_term(
+    rng,
+    penalty,
+    likelihood=LIKELIHOODS["squared_error"],
+    hidden=(6, 5),
+    activation="tanh",
+    n=9,
+    **kw,
+):
+    """A term of an objective with weights of its rows, and a theta."""
+    network, theta, X, y = draw_for(rng, likelihood, hidden, activation, n)
+    theta = add_parameters(penalty, network, theta, rng)
+    settings = {"alpha": 0.7, "epsilon": 0.4, "l2": 0.3, **kw}
+    rows = Rows(X, y, rng.uniform(0.5, 2.0, size=n))
+    return Term(network, likelihood, penalty, rows=rows, **settings), theta
+
+
+def charge(penalty, network, likelihood, theta, probe):
+    """R(x) of every row of a probe, or None."""
+    return penalty.value(network, likelihood, theta, probe, probe.outputs(network, theta))
+
+
+def roughness(penalty, network, likelihood, theta, X, epsilon, rng):
+    """R(x) of every row, or None."""
+    probe = penalty.probe(network, likelihood, theta, X, None, epsilon, rng)
+    return charge(penalty, network, likelihood, theta, probe)
+
+
+def charges(penalty):
+    """Whether a penalty charges anything; otherwise its value is None."""
+    likelihood, rng = LIKELIHOODS["squared_error"], np.random.default_rng(0)
+    network, theta, X, y = draw_for(rng, likelihood, n=2)
+    theta = add_parameters(penalty, network, theta, rng)
+    probe = penalty.probe(network, likelihood, theta, X, y, 1.0, rng)
+    return charge(penalty, network, likelihood, theta, probe) is not None
 
 
 def assert_gradient(function, gradient, x, rng, rtol=1e-6, n_directions=3):

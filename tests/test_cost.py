@@ -10,13 +10,13 @@ from autograd.numpy.numpy_boxes import ArrayBox
 from autograd.numpy.numpy_vspaces import ArrayVSpace
 from oracles import FAMILIES, add_parameters, draw_targets
 from scipy import sparse
+from skc2c.rows import Rows
 from test_penalties import VARIANTS
 from threadpoolctl import threadpool_limits
 
 from skc2c import C2C, VAT, C2CRegressor, Jacobian, Noise, Penalty
 from skc2c.network import Network
 from skc2c.objective import Objective
-from skc2c.rows import Rows
 
 
 def make(penalty, family="gaussian", units=(8, 256, 3), n=100, dtype=np.float32):

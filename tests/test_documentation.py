@@ -8,10 +8,10 @@ import sys
 from pathlib import Path
 
 import pytest
+from skc2c.activations import ACTIVATIONS
 
 import skc2c
 import skc2c.inspection
-from skc2c.activations import ACTIVATIONS
 from skc2c.penalties import PENALTIES
 
 ROOT = Path(__file__).parent.parent

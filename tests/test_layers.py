@@ -14,12 +14,12 @@ import numpy as np
 import oracles
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
+from periodic_embedding import PeriodicEmbedding
 from scipy import sparse
 
 import skc2c.network
 from skc2c.network import ACTIVATIONS
 from skc2c.network.dense import Dense
-from skc2c.network.embeddings import PeriodicEmbedding
 from skc2c.network.fourier_features import FourierFeatures
 from skc2c.network.input_scaling import InputScaling
 from skc2c.network.layer import Layer

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from oracles import HIDDEN
+from periodic_embedding import PeriodicEmbedding
 
 from skc2c.network import ACTIVATIONS, Members, Network
-from skc2c.network.embeddings import PeriodicEmbedding
 from skc2c.network.fourier_features import FourierFeatures
 from skc2c.network.input_scaling import InputScaling
 

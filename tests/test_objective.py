@@ -16,14 +16,14 @@ from oracles import (
     run_in_threads,
 )
 from scipy import sparse
+from skc2c.probes import Outputs, Probe
+from skc2c.rows import Rows
 from test_penalties import VARIANTS
 
 from skc2c import C2C, VAT, Penalty
 from skc2c import objective as objective_module
 from skc2c.objective import Objective
 from skc2c.penalties import PENALTIES
-from skc2c.probes import Outputs, Probe
-from skc2c.rows import Rows
 
 every_family = pytest.mark.parametrize("family", FAMILIES.values(), ids=FAMILIES)
 

@@ -3,7 +3,6 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from oracles import FAMILIES, draw_network
 from scipy import stats
-
 from skc2c.perturbations import adversarial, check_epsilon, gaussian, normalize, steepest
 
 SCALES = {"float": 0.3, "array": np.array([0.1, 0.0, 0.5, 2.0])}

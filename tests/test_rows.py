@@ -2,7 +2,6 @@ import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
 from scipy import sparse
-
 from skc2c.rows import Rows
 
 containers = pytest.mark.parametrize(

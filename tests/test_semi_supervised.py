@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy import sparse
+from skc2c.missing_labels import drop_missing, is_missing
 from sklearn import config_context
 from sklearn.base import clone
 from sklearn.datasets import load_digits, make_moons
@@ -16,7 +17,6 @@ from sklearn.preprocessing import StandardScaler
 from test_penalties import VARIANTS
 
 from skc2c import VAT, C2CClassifier, C2CRegressor
-from skc2c.missing_labels import drop_missing, is_missing
 from skc2c.model_selection import SemiSupervisedSplit
 from skc2c.penalties import PENALTIES
 

@@ -7,12 +7,12 @@ import joblib
 import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
+from skc2c.threads import blas_threads_taken, in_pieces, map_in_order, n_threads
 from test_objective import make
 from test_penalties import VARIANTS
 from threadpoolctl import threadpool_limits
 
 from skc2c import C2CRegressor, threads
-from skc2c.threads import blas_threads_taken, in_pieces, map_in_order, n_threads
 
 needs_blas = pytest.mark.skipif(
     not threads._blas(), reason="threadpoolctl knows nothing of this BLAS"

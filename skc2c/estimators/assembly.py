@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 import numpy as np
+from sklearn.metrics import check_scoring
 from sklearn.model_selection import train_test_split
 
 from skc2c.estimators.targets import Units
@@ -29,7 +30,7 @@ class Training:
     units: Units
 
 
-def assemble(estimator, ingredients, previous):
+def assemble(estimator, ingredients, previous, as_fitted):
     """Make the plan of a fit of one network.
 
     Parameters
@@ -38,6 +39,9 @@ def assemble(estimator, ingredients, previous):
         Its parameters are read.
     ingredients : Ingredients
     previous : Previous or None
+    as_fitted : callable
+        ``(network, units, theta) -> estimator``: the estimator as it would be with these
+        parameters, for a scorer.
 
     Returns
     -------
@@ -65,7 +69,7 @@ def assemble(estimator, ingredients, previous):
         theta=_start(network, ingredients, units, previous),
         streams=streams,
         epsilon=ingredients.epsilon,
-        score=_score(network, ingredients, held_out, units),
+        score=_score(estimator, network, ingredients, held_out, units, as_fitted),
         batch_size=batch_size(estimator, train if pool is None else pool, solver),
         **_settings(estimator),
     )
@@ -93,13 +97,9 @@ def _split(estimator, ingredients):
         X, y, weight = ingredients.validation
         return rows, used_rows(X, *targets.encode_validation(y, weight))[0]
     fraction = estimator.validation_fraction
+    seed = int(ingredients.streams.split.integers(2**32))
     try:
-        kept, held_out = train_test_split(
-            np.arange(len(rows)),
-            test_size=fraction,
-            random_state=int(ingredients.streams.split.integers(2**32)),
-            stratify=targets.strata(rows.y),
-        )
+        kept, held_out = _held_out(len(rows), fraction, seed, targets.strata(rows.y))
     except ValueError as error:
         raise ValueError(
             f"validation_fraction={fraction} of {len(rows)} rows cannot be held out for early "
@@ -111,6 +111,15 @@ def _split(estimator, ingredients):
             "stopping. Increase it, or fit on more rows."
         )
     return rows.take(kept), rows.take(held_out)
+
+
+def _held_out(n, fraction, seed, strata):
+    """Rows to keep and rows to hold out, stratified if every class has enough of them."""
+    settings = {"test_size": fraction, "random_state": seed}
+    try:
+        return train_test_split(np.arange(n), stratify=strata, **settings)
+    except ValueError:
+        return train_test_split(np.arange(n), **settings)
 
 
 def _require_same(previous, network, targets):
@@ -149,14 +158,19 @@ def batch_size(estimator, rows, solver):
     return estimator.batch_size
 
 
-def _score(network, ingredients, held_out, units):
+def _score(estimator, network, ingredients, held_out, units, as_fitted):
     """Score of parameters on the held-out rows, or None."""
     if held_out is None:
         return None
+    if estimator.scoring is not None:
+        scorer = check_scoring(estimator, estimator.scoring)
+        y = ingredients.targets.given(held_out.y)
+        return lambda theta: float(scorer(as_fitted(network, units, theta), held_out.X, y))
     held_out = ingredients.scaled(held_out, units)
 
-    def score(theta):
+    def negative_loss(theta):
         h = outputs(network, theta[: network.size], held_out.X, map_in_order)
-        return ingredients.targets.score(h, held_out.y, held_out.weight)
+        nll, _ = ingredients.targets.likelihood.nll_and_gradient(held_out.y, h)
+        return -float(np.average(nll, weights=held_out.weight))
 
-    return score
+    return negative_loss

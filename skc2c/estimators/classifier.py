@@ -87,6 +87,7 @@ class C2CClassifier(ClassifierMixin, Perceptron):
         shuffle=True,
         tol=1e-4,
         early_stopping=False,
+        scoring=None,
         validation_fraction=0.1,
         n_iter_no_change=10,
         warm_start=False,

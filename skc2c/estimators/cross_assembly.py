@@ -20,19 +20,20 @@ DEFAULT_FOLDS = 4
 _FEWEST_ROWS = 3
 # Strength of the penalty that is tried beside none.
 _ALPHAS = (0.1,)
-# Turns per unit of a scaled column: one wave and a half over the middle half of the rows, and
-# less than one over nearly all of them.
+# Turns per unit of a scaled column, whose unit is the interquartile range: from a fifth of a wave
+# to a whole one over the middle half of the rows.
 _FREQUENCIES = (0.2, 0.5, 1.0)
-_FEWER_FREQUENCIES = ((0.4,), (0.4,))
-_MOST_WAVES = 150
+# With more numeric columns than this, one frequency is as good and cheaper.
+_MANY_COLUMNS = 25
+_ONE_FREQUENCY = (0.4,)
 # Steps at the ends of the cycles, each twice as long as the one before.
 _ENDS = (50, 150, 350, 750, 1550, 3150)
 # Where candidates stop at the latest: without an embedding, with one, with one and a penalty.
 _LONGEST = (3150, 1550, 750)
 # Steps of L-BFGS, likewise: 200 in all, as in scikit-learn's MLP.
 _ENDS_OF_FULL_BATCHES = (25, 75, 200)
-# A candidate goes on while its loss falls by more than this part from end to end.
-_PATIENCE = 0.03
+# A candidate goes on while its error falls by more than this part from end to end.
+_PATIENCE = 0.06
 
 
 @dataclass(frozen=True)
@@ -169,15 +170,11 @@ def _fronts(estimator, rows):
     if estimator.numeric_embedding is None or not columns:
         return [()]
     waves = FourierFeatures(
-        n_features=rows.X.shape[1], columns=columns, frequencies=_frequencies(len(columns))
+        n_features=rows.X.shape[1],
+        columns=columns,
+        frequencies=_FREQUENCIES if len(columns) <= _MANY_COLUMNS else _ONE_FREQUENCY,
     )
     return [(waves,)] if estimator.numeric_embedding == "fourier" else [(), (waves,)]
-
-
-def _frequencies(n_columns):
-    """Fewer frequencies for more columns, so that waves stay cheap."""
-    few = max(1, _MOST_WAVES // (2 * n_columns))
-    return _FREQUENCIES if few >= len(_FREQUENCIES) else _FEWER_FREQUENCIES[few - 1]
 
 
 def _numeric_columns(X):

@@ -8,18 +8,23 @@ from skc2c.network.input_scaling import InputScaling
 from skc2c.network.mean import MeanNetwork
 
 
-def attributes_of_one(ingredients, training, found, dtype):
-    """Fitted attributes of an estimator with one network."""
-    plan, units = training.plan, training.units
-    theta = found.theta.astype(np.float64)
-    extra = plan.penalty.parameters_in_units(
-        theta[plan.network.size :], units.center, units.divisor
-    )
+def function_of_one(ingredients, network, units, theta, dtype):
+    """Fitted attributes that say what function one network is."""
+    theta, penalty = theta.astype(np.float64), ingredients.penalty
+    extra = penalty.parameters_in_units(theta[network.size :], units.center, units.divisor)
     return {
-        **_function(ingredients, units.fold(*plan.network.unpack(theta)), extra, dtype),
-        **_layers(ingredients, plan.network),
+        **_function(ingredients, units.fold(*network.unpack(theta)), extra, dtype),
+        **_layers(network),
         **_front(ingredients.scaling, None),
         "n_networks_": 1,
+    }
+
+
+def attributes_of_one(ingredients, training, found, dtype):
+    """Fitted attributes of an estimator with one network."""
+    plan = training.plan
+    return {
+        **function_of_one(ingredients, plan.network, training.units, found.theta, dtype),
         "alpha_": plan.alpha,
         "n_iter_": found.n_iter,
         "t_": found.n_iter * len(plan.train),
@@ -50,7 +55,7 @@ def attributes_of_several(ingredients, training, found, dtype):
     n_rows = min(len(train) for train, _ in plan.folds)
     return {
         **_function(ingredients, units.fold(*parts), np.concatenate(extras), dtype),
-        **_layers(ingredients, network),
+        **_layers(network),
         **_front(ingredients.scaling, network.front[0] if network.front else None),
         "n_networks_": len(networks),
         "alpha_": main.candidate.alpha,
@@ -95,7 +100,7 @@ def _function(ingredients, parts, extra, dtype):
     }
 
 
-def _layers(ingredients, network):
+def _layers(network):
     return {
         "hidden_activation_": network.activation,
         "n_layers_": len(network.layer_units),

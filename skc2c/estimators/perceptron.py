@@ -6,6 +6,7 @@ from numbers import Integral, Real
 
 import numpy as np
 from sklearn.base import BaseEstimator
+from sklearn.metrics import get_scorer_names
 from sklearn.utils._param_validation import Interval, Options, StrOptions
 from sklearn.utils.validation import check_is_fitted, validate_data
 
@@ -15,6 +16,7 @@ from skc2c.estimators.cross_assembly import folds_of
 from skc2c.estimators.fitted import (
     attributes_of_one,
     attributes_of_several,
+    function_of_one,
     network_of,
     out_of_fold_attributes,
     scaling_of,
@@ -63,6 +65,7 @@ class Perceptron(BaseEstimator):
         "shuffle": ["boolean"],
         "tol": [_NON_NEGATIVE],
         "early_stopping": ["boolean"],
+        "scoring": [StrOptions(set(get_scorer_names())), callable, None],
         "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
         "n_iter_no_change": [_COUNT, Options(Real, {np.inf})],
         "warm_start": ["boolean"],
@@ -124,20 +127,26 @@ class Perceptron(BaseEstimator):
             **settings,
         )
         try:
-            attributes = self._train(ingredients, data, groups, previous)
+            attributes = self._train(ingredients, data, groups, previous, checked)
         except DivergenceError as error:
             raise ValueError(divergence_message(self, ingredients, error)) from error
         advance_with(self.random_state, draws)
         vars(self).update(vars(checked) | attributes)
         return self
 
-    def _train(self, ingredients, data, groups, previous):
+    def _train(self, ingredients, data, groups, previous, checked):
         """Train one network or several; return the fitted attributes."""
         dtype, folds = data.labelled.X.dtype, None
         if self.cv is not None and not self.early_stopping and not self.warm_start:
             folds = folds_of(self, ingredients, data.labelled, groups)
         if folds is None:
-            training = assemble_one(self, ingredients, previous)
+
+            def as_fitted(*function):
+                fitted = copy.copy(checked)
+                vars(fitted).update(function_of_one(ingredients, *function, dtype))
+                return fitted
+
+            training = assemble_one(self, ingredients, previous, as_fitted)
             found = fit(training.plan)
             report(self, ingredients, training, found)
             return attributes_of_one(ingredients, training, found, dtype)

@@ -8,6 +8,8 @@ from skc2c.messages import warn
 
 # Rows of the pool that are looked at for a collapse: enough to see a class of a few per cent.
 _SAMPLE = 2000
+# A network that was best within so many epochs has hardly been trained.
+_TOO_SOON = 2
 
 
 def report(estimator, ingredients, training, found):
@@ -18,6 +20,14 @@ def report(estimator, ingredients, training, found):
     if found.message is not None:
         warn(
             f"{name} has not converged with solver={estimator.solver!r}: {found.message}.",
+            ConvergenceWarning,
+        )
+    if found.validation_scores and np.argmax(found.validation_scores) < _TOO_SOON:
+        warn(
+            f"Early stopping kept the parameters of iteration "
+            f"{np.argmax(found.validation_scores) + 1}: the score of the held-out rows hardly "
+            "improved. Hold out more rows (validation_fraction), lower learning_rate_init, or use "
+            "cv instead.",
             ConvergenceWarning,
         )
     if plan.alpha > 0.0:

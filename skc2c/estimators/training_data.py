@@ -76,9 +76,11 @@ def check_training_data(
     labelled, unlabeled, places = _check_rows(estimator, X, y, sample_weight, reset)
     if X_unlabeled is not None:
         extra = _canonical(validate_data(estimator, X_unlabeled, reset=False, **_CHECKS))
-        _warn_of_scale(labelled.X, extra)
+        _warn_of_scale(labelled.X, extra, "X_unlabeled")
         unlabeled.append(extra)
     validation = _check_validation(estimator, X_val, y_val, sample_weight_val)
+    if validation is not None:
+        _warn_of_scale(labelled.X, validation.X, "X_val")
     return TrainingData(labelled, unlabeled, validation, places, _num_samples(X))
 
 
@@ -148,11 +150,11 @@ _APART, _WIDER = 10.0, 10.0
 _SAMPLE, _FEWEST = 1000, 10
 
 
-def _warn_of_scale(X, X_unlabeled):
-    """Warn if most features of the unlabelled rows are on another scale than those of X."""
-    if min(_num_samples(X), _num_samples(X_unlabeled)) < _FEWEST:
+def _warn_of_scale(X, X_further, name):
+    """Warn if most features of further rows are on another scale than those of X."""
+    if min(_num_samples(X), _num_samples(X_further)) < _FEWEST:
         return
-    (mean, spread), (mean_u, spread_u) = map(_moments, (X, X_unlabeled))
+    (mean, spread), (mean_u, spread_u) = map(_moments, (X, X_further))
     unit = np.maximum(spread, spread_u)
     varies = (spread > 0) & (spread_u > 0)
     ratio = np.where(varies, spread_u / np.where(varies, spread, 1.0), 1.0)
@@ -160,9 +162,9 @@ def _warn_of_scale(X, X_unlabeled):
     wider = (ratio > _WIDER) | (ratio < 1.0 / _WIDER)
     if np.mean(apart | wider) > 0.5:
         warn(
-            "X_unlabeled is on another scale than X: most of its features differ more than "
+            f"{name} is on another scale than X: most of its features differ more than "
             f"{_WIDER:g} times in spread, or as far in their means. In a Pipeline name it in "
-            'transform_input=["X_unlabeled"] so that it is scaled like X.'
+            f'transform_input=["{name}"] so that it is scaled like X.'
         )
 
 

@@ -18,9 +18,9 @@ from skc2c.solvers import check_finite
 # weights are multiples of a twelfth. Fewer weigh too coarsely; more change nothing (measured).
 _ROUNDS = 12
 
-# How far behind the best a candidate may be expected at its next end, in log loss: further
-# behind, it is hardly ever selected (docs/defaults.md).
-_BEHIND = 0.1
+# How far behind the best a candidate may be expected at its next end, in log error: from
+# further behind it is hardly ever selected (docs/untuned.md).
+_BEHIND = 0.05
 
 
 class CrossFit(NamedTuple):
@@ -94,26 +94,40 @@ def _still_improves(end, ends, plan):
     """
     if not np.isfinite(end.loss) or end.n_steps >= end.candidate.max_steps:
         return False
-    before = [other.loss for other in ends if other.candidate == end.candidate][:-1]
+    before = [other for other in ends if other.candidate == end.candidate][:-1]
     if not before:
         return True
-    best = min(other.loss for other in ends)
-    gain = np.log(end.loss / before[-1])
-    return (
-        end.loss < (1.0 - plan.patience) * before[-1] and np.log(end.loss / best) + gain < _BEHIND
-    )
+    error, best = plan.likelihood.log_error, min(other.loss for other in ends)
+    gain = error(before[-1].loss) - error(end.loss)
+    return gain > plan.patience and error(end.loss) - error(best) - gain < _BEHIND
 
 
 def _mix(plan, ends, interrupted):
-    """Select a mix of ends greedily by the out-of-fold loss (Caruana et al., 2004)."""
+    """Select a strength of the penalty and a mix of ends by the out-of-fold loss."""
     usable = [end for end in ends if np.isfinite(end.loss)]
     if not usable:
         check_finite(np.array([np.inf]), 0.0, ends[-1].n_steps)
-    counts, total = np.zeros(len(usable), dtype=int), 0.0
+    mixes = [_greedy_mix(plan, usable, alpha) for alpha in {end.candidate.alpha for end in usable}]
+    weights, h, loss = min(mixes, key=lambda mix: mix[2])
+    return CrossFit(usable, weights, h, loss, interrupted)
+
+
+def _greedy_mix(plan, ends, alpha):
+    """Select a mix greedily (Caruana et al., 2004), with the penalty at one strength.
+
+    Mixing strengths freely gains no more, and the choice of one can be told (`alpha_`).
+    """
+    tried = {end.candidate.front for end in ends if end.candidate.alpha == alpha}
+    allowed = [
+        i
+        for i, end in enumerate(ends)
+        if end.candidate.alpha == alpha or end.candidate.front not in tried
+    ]
+    counts, total = np.zeros(len(ends)), 0.0
     for n in range(1, _ROUNDS + 1):
-        losses = [loss_of(plan, (total + end.outputs) / n) for end in usable]
-        best = int(np.argmin(losses))
-        counts[best] += 1
-        total = total + usable[best].outputs
+        losses = [loss_of(plan, (total + ends[i].outputs) / n) for i in allowed]
+        best = allowed[int(np.argmin(losses))]
+        counts[best] += 1.0
+        total = total + ends[best].outputs
     h = total / _ROUNDS
-    return CrossFit(usable, counts / _ROUNDS, h, loss_of(plan, h), interrupted)
+    return counts / _ROUNDS, h, loss_of(plan, h)

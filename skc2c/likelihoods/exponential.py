@@ -21,6 +21,10 @@ from skc2c.likelihoods.likelihood import Likelihood, diagonal
 _LARGEST_LOG_RATE = 30.0
 
 
+# Keeps the logarithm of a loss of zero finite.
+_TINY = np.finfo(np.float64).tiny
+
+
 class ExponentialFamily(Likelihood):
     """An exponential family in its natural parameter h, with one output for each target.
 
@@ -61,6 +65,9 @@ class Gaussian(ExponentialFamily):
 
     loss = "squared_error"
     out_activation = "identity"
+
+    def log_error(self, loss):
+        return 0.5 * np.log(2.0 * loss + _TINY)
 
     def _mean(self, h):
         return h
@@ -134,6 +141,9 @@ class ClassFamily(ExponentialFamily):
 
     A subclass also implements `log_mean` and `_log_ratio_to_uniform`.
     """
+
+    def log_error(self, loss):
+        return np.log(loss + _TINY)
 
     @abstractmethod
     def log_mean(self, h):

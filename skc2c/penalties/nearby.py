@@ -2,6 +2,7 @@
 
 from numbers import Real
 
+import autograd.numpy as anp
 import numpy as np
 from sklearn.utils._param_validation import Interval
 
@@ -195,6 +196,15 @@ class VAT(Nearby):
         if not (self.entropy_weight or self.balance_weight):
             return cost
         h = outputs.h[: outputs.n]  # not held, unlike the target of the divergence
-        balance = likelihood.imbalance(h, outputs.mean_response)
+        balance = _imbalance(likelihood, h, outputs.mean_response, network.n_members)
         cost = cost + float(self.entropy_weight) * likelihood.entropy(h)
         return cost + float(self.balance_weight) * balance
+
+
+def _imbalance(likelihood, h, mean_response, k):
+    """Imbalance of the rows of h; each of k members is to be balanced by itself."""
+    if k == 1:
+        return likelihood.imbalance(h, mean_response)
+    n = h.shape[0] // k
+    each = [likelihood.imbalance(h[i * n : (i + 1) * n]) for i in range(k)]
+    return anp.concatenate([value + np.zeros(n, dtype=h.dtype) for value in each])

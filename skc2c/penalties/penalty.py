@@ -7,7 +7,7 @@ theorem), a penalty can be tested with a hand-made probe, and no penalty knows w
 solver is at work.
 """
 
-from abc import abstractmethod
+from abc import ABC, abstractmethod
 from numbers import Integral
 
 import numpy as np
@@ -23,7 +23,7 @@ SPACE = [StrOptions(set(SPACES))]
 COUNT = [Interval(Integral, 1, None, closed="left")]
 
 
-class Penalty(BaseEstimator):
+class Penalty(BaseEstimator, ABC):
     """Base class of all penalties.
 
     A subclass implements ``value`` and, unless it looks at the rows themselves, ``probe``. Its

@@ -1,6 +1,6 @@
 """The contract of a solver: from a starting point downhill, with one hook an iteration."""
 
-from abc import abstractmethod
+from abc import ABC, abstractmethod
 from typing import NamedTuple
 
 import numpy as np
@@ -35,7 +35,7 @@ class DivergenceError(FloatingPointError):
     """The loss or a parameter is not finite."""
 
 
-class Solver(BaseEstimator):
+class Solver(BaseEstimator, ABC):
     """Base class of the solvers: objects with settings, which hold no state.
 
     A solver knows a flat vector and a problem. What either means is not its business.

@@ -74,9 +74,12 @@ class ClassTargets(Targets):
             return (h > 0).astype(int)
         return self.classes[(h[:, 0] > 0).astype(int) if self.is_binary else h.argmax(axis=1)]
 
-    def score(self, h, y, weight):
+    def given(self, y):
         # Targets of -1/2 and 1/2 decode as outputs do.
-        return accuracy_score(self.decode(y - 0.5), self.decode(h), sample_weight=weight)
+        return self.decode(y - 0.5)
+
+    def score(self, h, y, weight):
+        return accuracy_score(self.given(y), self.decode(h), sample_weight=weight)
 
     def strata(self, y):
         if self.is_multilabel:

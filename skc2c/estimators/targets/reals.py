@@ -33,6 +33,9 @@ class RealTargets(Targets):
         mean = self.likelihood.mean(h)
         return mean[:, 0] if mean.shape[1] == 1 else mean
 
+    def given(self, y):
+        return y[:, 0] if self.n_targets == 1 else y
+
     def score(self, h, y, weight):
         return r2_score(y, self.likelihood.mean(h), sample_weight=weight)
 

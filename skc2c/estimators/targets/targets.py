@@ -77,6 +77,10 @@ class Targets(ABC):
         """Predictions from network outputs (n, K)."""
 
     @abstractmethod
+    def given(self, y):
+        """Undo the encoding: targets as `fit` is given them."""
+
+    @abstractmethod
     def score(self, h, y, weight):
         """Score of outputs against encoded targets, larger is better."""
 

@@ -1,4 +1,8 @@
-"""Numeric embeddings: each column also enters as a few learned periodic functions of itself."""
+"""A layer with parameters, to prove the contract: learned periodic functions of columns.
+
+It predicts no better than fixed Fourier features, which cost less (docs/untuned.md), and so is not
+part of the package.
+"""
 
 import math
 from dataclasses import dataclass

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from oracles import assert_gradient
+from periodic_embedding import PeriodicEmbedding
 
 from skc2c.network import Network
-from skc2c.network.embeddings import PeriodicEmbedding
 
 GROUPS = ["frequencies", "phases", "maps", "constants"]
 
