@@ -2,19 +2,20 @@
 A data frame as it comes: strings, dates and missing values
 ===========================================================
 
-`C2CClassifier` and `C2CRegressor` want numbers. A table from a database has free text, dates,
-categories and gaps as well. skrub's `tabular_pipeline` stands between the two: it looks at
-each column and encodes it, imputes what is missing and marks where, and hands the rest to the
-estimator. Two words make a model:
+`C2CClassifier` and `C2CRegressor` want numbers, but a table from a database also has text,
+dates, categories and gaps. skrub's `tabular_pipeline` stands between the two. It looks at each
+column and encodes it, fills the gaps and marks where they were, and hands the result to
+the estimator:
 
     tabular_pipeline(C2CClassifier())
 
-Nothing needs to be scaled or tuned. The estimator squashes its inputs by itself, and the folds
-that it is fitted with choose how smooth it is and how long it trains.
+This is the whole model: there is nothing to scale and nothing to tune.
 
-The table here is invented: bookings of a hotel, of which some are cancelled. So the true
-probabilities are known, and the picture shows how close the predicted ones come to them. That
-is more than accuracy tells: whoever overbooks needs probabilities that can be added up.
+The table here is invented: bookings of a hotel, some of which are cancelled. So the true
+probabilities are known, and the picture shows how close to them the predicted ones come. That
+says more than accuracy does, for a hotel that overbooks has to add probabilities up. One
+invented table cannot tell which model suits yours; here boosted trees and `C2CClassifier` come
+equally close, while `MLPClassifier` with its own defaults is far too sure of itself.
 
 skrub is optional: `pip install skrub`.
 """

@@ -8,6 +8,7 @@ import autograd
 import autograd.numpy as anp
 import numpy as np
 from autograd.scipy.special import erf
+from scipy.special import log_expit, log_softmax
 from sklearn.utils._param_validation import StrOptions
 
 from skc2c import C2C, VAT, Jacobian, Ladder
@@ -163,6 +164,21 @@ def draw_targets(rng, likelihood, n, T):
     return np.eye(T)[rng.integers(0, T, size=n)]
 
 
+def negative_log_likelihood(loss, y, h):
+    """In plain numpy, for each row, up to a constant of y."""
+    if loss == "squared_error":
+        return 0.5 * ((h - y) ** 2).sum(axis=1)
+    if loss == "gaussian_nll":
+        mean, log_variance = np.split(h, 2, axis=1)
+        return 0.5 * (log_variance + (y - mean) ** 2 * np.exp(-log_variance)).sum(axis=1)
+    if loss == "poisson":
+        return (np.exp(h) - y * h).sum(axis=1)
+    if loss == "binary_log_loss":
+        return -(y * log_expit(h) + (1 - y) * log_expit(-h)).sum(axis=1)
+    assert loss == "log_loss"
+    return -(y * log_softmax(h, axis=1)).sum(axis=1)
+
+
 def draw_term(
     rng,
     penalty,
@@ -172,7 +188,7 @@ def draw_term(
     n=9,
     **kw,
 ):
-    """A term of an objective with weights of its rows, and a theta."""
+    """A term of an objective on weighted rows, and a theta."""
     network, theta, X, y = draw_for(rng, likelihood, hidden, activation, n)
     theta = add_parameters(penalty, network, theta, rng)
     settings = {"alpha": 0.7, "epsilon": 0.4, "l2": 0.3, **kw}

@@ -4,9 +4,11 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 from oracles import LIKELIHOODS, charge, draw_for, draw_network, roughness
+from scipy import stats
 from sklearn.base import clone
 
 from skc2c import C2C, VAT, Jacobian
+from skc2c.network import Network
 from skc2c.penalties import Probe
 
 each_likelihood = pytest.mark.parametrize("likelihood", LIKELIHOODS.values(), ids=LIKELIHOODS)
@@ -89,3 +91,109 @@ def test_several_perturbations_are_averaged(rng):
 
 
 # ------------------------------------------------------------- adversarial perturbations
+
+
+def test_adversarial_c2c_tends_to_the_largest_eigenvalue(rng):
+    """Section 3.3: epsilon^2 lambda_max(J'J)."""
+    network, theta, X = draw_network(rng, (6, 5))
+    largest = top_eigenvalue(network.jacobian(theta, X), np.eye(3))
+    penalty = C2C("adversarial", n_power_iterations=300)
+    value = roughness(penalty, network, gaussian, theta, X, 1e-4, rng)
+    assert_allclose(value, 1e-8 * largest, rtol=1e-3)
+
+
+@each_likelihood
+def test_vat_tends_to_the_largest_eigenvalue_of_the_fisher_information(rng, likelihood):
+    """Equation 4: epsilon^2 / 2 lambda_max(I)."""
+    network, theta, X, _ = draw_for(rng, likelihood)
+    F = likelihood.fisher_matrix(network.forward(theta, X))
+    largest = top_eigenvalue(network.jacobian(theta, X), F)
+    value = roughness(VAT(n_power_iterations=300), network, likelihood, theta, X, 1e-4, rng)
+    assert_allclose(value, 0.5e-8 * largest, rtol=1e-3)
+
+
+def test_gaussian_vat_is_half_of_adversarial_c2c(rng):
+    """Section 3.3 (ii), at unit variance and any epsilon."""
+    network, theta, X = draw_network(rng, (6, 5))
+    values = [
+        roughness(penalty, network, gaussian, theta, X, 0.8, np.random.default_rng(1))
+        for penalty in (VAT(), C2C("adversarial"))
+    ]
+    assert_allclose(values[0], values[1] / 2)
+
+
+def test_adversarial_is_worse_than_random_of_the_same_length(rng):
+    network, theta, X = draw_network(rng, (6, 5), n=200)
+    u = rng.normal(size=X.shape)
+    u /= np.linalg.norm(u, axis=1, keepdims=True)
+    usual = charge(C2C(), network, gaussian, theta, Probe.around(X, 0.1 * u, 0.1))
+    worst = roughness(
+        C2C("adversarial", n_power_iterations=5), network, gaussian, theta, X, 0.1, rng
+    )
+    assert np.mean(worst > usual) > 0.95
+
+
+def test_both_classes_are_perturbed_alike_where_the_network_is_certain(rng):
+    """In float32 the log-odds of +-20 leave p (1 - p) without a digit."""
+    network = Network((2, 1), "relu")
+    theta = np.array([20.0, 0.0, 0.0], dtype=np.float32)
+    X = np.array([[1.0, 0.3], [-1.0, 0.3]], dtype=np.float32)
+    probe = VAT().probe(network, LIKELIHOODS["binary_log_loss"], theta, X, None, 0.5, rng)
+    assert_allclose(abs(probe.near - X), [[0.5, 0.0], [0.5, 0.0]], atol=1e-6)
+
+
+# -------------------------------------------------------------------- entropy and balance
+
+
+def entropies(loss, p):
+    """Entropy of each row of mean responses, by scipy; zero for real targets and counts."""
+    if loss == "log_loss":
+        return stats.entropy(p, axis=1)
+    if loss == "binary_log_loss":
+        return stats.entropy(np.stack([p, 1 - p]), axis=0).sum(axis=1)
+    return np.zeros(len(p))
+
+
+def divergence_from_uniform(loss, p):
+    """Of the mean of p over rows, by scipy; zero for real targets and counts."""
+    mean = p.mean(axis=0)
+    if loss == "log_loss":
+        return stats.entropy(mean, np.full(len(mean), 1 / len(mean)))
+    if loss == "binary_log_loss":
+        return stats.entropy(np.stack([mean, 1 - mean]), np.full((2, len(mean)), 0.5)).sum()
+    return 0.0
+
+
+@each_likelihood
+def test_entropy_and_balance_are_added_to_the_divergence(rng, likelihood):
+    network, theta, X, _ = draw_for(rng, likelihood)
+    probe = VAT().probe(network, likelihood, theta, X, None, 0.5, rng)
+    p = likelihood.mean(network.forward(theta, X))
+    plain = charge(VAT(), network, likelihood, theta, probe)
+    certain = charge(VAT(entropy_weight=0.7), network, likelihood, theta, probe)
+    assert_allclose(certain - plain, 0.7 * entropies(likelihood.loss, p), atol=1e-15)
+    balanced = charge(VAT(balance_weight=0.7), network, likelihood, theta, probe)
+    expected = 0.7 * divergence_from_uniform(likelihood.loss, p)
+    assert_allclose(balanced - plain, expected, atol=1e-15)
+
+
+def test_the_mean_response_over_all_rows_replaces_that_of_the_batch(rng):
+    """The costs of parts of the rows then average to that of the whole."""
+    likelihood = LIKELIHOODS["log_loss"]
+    network, theta, X, _ = draw_for(rng, likelihood)
+    penalty = VAT(balance_weight=0.7)
+    p = likelihood.mean(network.forward(theta, X))
+    whole, parts = [], []
+    for rows, found in ((slice(None), whole), (slice(4), parts), (slice(4, None), parts)):
+        probe = Probe.around(X[rows], np.zeros_like(X[rows]), 0.0)
+        outputs = probe.outputs(network, theta, mean_response=p.mean(axis=0))
+        found.extend(penalty.value(network, likelihood, theta, probe, outputs))
+    assert_allclose(parts, whole, rtol=1e-12)
+    assert_allclose(np.mean(parts), 0.7 * divergence_from_uniform("log_loss", p))
+
+
+def test_certain_rows_are_as_unbalanced_as_can_be():
+    categorical, bernoulli = LIKELIHOODS["log_loss"], LIKELIHOODS["binary_log_loss"]
+    assert_allclose(categorical.imbalance(np.array([[1e4, 0.0, 0.0]])), np.log(3))
+    assert_allclose(bernoulli.imbalance(np.array([[1e4], [-1e4]])), 0.0, atol=1e-12)
+    assert_allclose(bernoulli.imbalance(np.array([[1e4]])), np.log(2))

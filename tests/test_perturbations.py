@@ -1,9 +1,19 @@
+"""Random and adversarial perturbations, of one network and of members."""
+
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
-from oracles import FAMILIES, draw_network
+from oracles import LIKELIHOODS, draw_for, draw_network
 from scipy import stats
-from skc2c.perturbations import adversarial, check_epsilon, gaussian, normalize, steepest
+
+from skc2c.penalties.perturbations import (
+    adversarial,
+    check_epsilon,
+    gaussian,
+    normalize,
+    steepest,
+)
+from skc2c.random_streams import MemberStreams
 
 SCALES = {"float": 0.3, "array": np.array([0.1, 0.0, 0.5, 2.0])}
 scales = pytest.mark.parametrize("epsilon", SCALES.values(), ids=SCALES)
@@ -41,12 +51,13 @@ def test_gaussian_is_the_same_in_both_precisions():
 
 
 @scales
-@pytest.mark.parametrize("family", FAMILIES.values(), ids=FAMILIES)
-def test_power_iteration_finds_the_top_eigenvector(rng, epsilon, family):
-    network, theta, X = draw_network(rng, (6, 5))
-    dx = adversarial(rng, network.linearize(theta, X), family.fisher, epsilon, 300)
+@pytest.mark.parametrize("likelihood", LIKELIHOODS.values(), ids=LIKELIHOODS)
+def test_power_iteration_finds_the_top_eigenvector(rng, epsilon, likelihood):
+    network, theta, X, _ = draw_for(rng, likelihood)
+    dx = adversarial(rng, network.linearize(theta, X), likelihood.fisher, epsilon, 300)
     J = network.jacobian(theta, X) * epsilon
-    information = np.swapaxes(J, 1, 2) @ family.mean_jacobian(network.forward(theta, X)) @ J
+    F = likelihood.fisher_matrix(network.forward(theta, X))
+    information = np.swapaxes(J, 1, 2) @ F @ J
     eigenvalues, eigenvectors = np.linalg.eigh(information)
     scale = np.broadcast_to(epsilon, 4)
     u = np.divide(dx, scale, out=np.zeros_like(dx), where=scale > 0)
@@ -86,6 +97,44 @@ def test_tiny_scales_do_not_lose_the_direction_in_float32(rng):
     tiny = adversarial(draws[1], linearization, lambda h, v: np.float32(1e-36) * v, 1.0, 20)
     assert usual.dtype == np.float32
     assert_allclose(tiny, usual, atol=1e-4)
+
+
+def streams(seeds):
+    return MemberStreams([np.random.default_rng(seed) for seed in seeds])
+
+
+@scales
+@pytest.mark.parametrize("copies", [(), (1,), (3,)], ids=str)
+@pytest.mark.parametrize("n", [5, 200])
+def test_perturbations_of_a_member_do_not_depend_on_the_others(epsilon, copies, n):
+    """Their rows stand in the order of the members, copy by copy."""
+    together = gaussian(streams(range(3)), (*copies, 3 * n, 4), epsilon, np.float64)
+    parts = np.split(together, 3, axis=-2)
+    for i, part in enumerate(parts):
+        alone = gaussian(streams([i]), (*copies, n, 4), epsilon, np.float64)
+        assert_array_equal(part, alone)
+    swapped = gaussian(streams([2, 0]), (*copies, 2 * n, 4), epsilon, np.float64)
+    assert_array_equal(np.split(swapped, 2, axis=-2)[0], parts[2])
+
+
+def test_perturbations_of_members_are_normal_and_unlike_each_other():
+    draws = gaussian(streams(range(4, 8)), (2, 4 * 5001, 3), 1.0, np.float32)
+    assert draws.dtype == np.float32
+    assert stats.kstest(draws.ravel(), "norm").pvalue > 0.01
+    by_member = draws.reshape(2, 4, 5001, 3)
+    flat = by_member.swapaxes(0, 1).reshape(4, -1)
+    correlations = np.corrcoef(flat) - np.eye(4)
+    assert abs(correlations).max() < 4 / np.sqrt(flat.shape[1])
+    assert abs(np.corrcoef(*by_member.reshape(2, -1))[0, 1]) < 4 / np.sqrt(60_000)
+
+
+def test_generators_of_members_go_on_where_they_were():
+    going_on = streams([0, 1])
+    first, second = (gaussian(going_on, (6, 4), 1.0, np.float64) for _ in range(2))
+    assert (first != second).all()
+    again = streams([0, 1])
+    assert_array_equal(gaussian(again, (6, 4), 1.0, np.float64), first)
+    assert_array_equal(gaussian(again, (6, 4), 1.0, np.float64), second)
 
 
 @scales

@@ -66,7 +66,7 @@ def assemble(estimator, ingredients, previous, as_fitted):
         solver=solver,
         train=train,
         pool=pool,
-        theta=_start(network, ingredients, units, previous),
+        theta=_start(network, ingredients, units, previous, targets.start(train.y, train.weight)),
         streams=streams,
         epsilon=ingredients.epsilon,
         score=_score(estimator, network, ingredients, held_out, units, as_fitted),
@@ -132,12 +132,13 @@ def _require_same(previous, network, targets):
         )
 
 
-def _start(network, ingredients, units, previous):
+def _start(network, ingredients, units, previous, offset):
     """Theta to start from: the network's parameters, then those of the penalty itself."""
     penalty, dtype = ingredients.penalty, ingredients.dtype
     extra = penalty.initial_parameters(network.n_outputs)
     if previous is None:
         theta = network.initialize(ingredients.streams.initial, dtype)
+        theta = theta if offset is None else network.shifted(theta, offset)
         return np.concatenate([theta, extra], dtype=dtype)
     theta = network.pack(*units.unfold(previous.coefs, previous.intercepts), dtype)
     if len(previous.penalty_parameters) == len(extra):

@@ -132,6 +132,7 @@ def assemble(estimator, ingredients, folds):
             len(folds)
         ),
         tol=estimator.tol,
+        offset=targets.start(rows.y, rows.weight),
         patience=_PATIENCE,
         verbose=estimator.verbose,
     )

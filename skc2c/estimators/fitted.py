@@ -13,7 +13,7 @@ def function_of_one(ingredients, network, units, theta, dtype):
     theta, penalty = theta.astype(np.float64), ingredients.penalty
     extra = penalty.parameters_in_units(theta[network.size :], units.center, units.divisor)
     return {
-        **_function(ingredients, units.fold(*network.unpack(theta)), extra, dtype),
+        **_function(ingredients, units, network.unpack(theta), extra, dtype),
         **_layers(network),
         **_front(ingredients.scaling, None),
         "n_networks_": 1,
@@ -54,7 +54,7 @@ def attributes_of_several(ingredients, training, found, dtype):
     ]
     n_rows = min(len(train) for train, _ in plan.folds)
     return {
-        **_function(ingredients, units.fold(*parts), np.concatenate(extras), dtype),
+        **_function(ingredients, units, parts, np.concatenate(extras), dtype),
         **_layers(network),
         **_front(ingredients.scaling, network.front[0] if network.front else None),
         "n_networks_": len(networks),
@@ -74,7 +74,7 @@ def out_of_fold_attributes(ingredients, training, found, data):
     """The score and the predictions of rows by the networks that were not trained on them."""
     h = found.outputs * training.units.scale + training.units.center
     places = data.places[ingredients.used]
-    return ingredients.targets.out_of_fold(
+    return ingredients.targets.fitted(training.units).out_of_fold(
         h, ingredients.labelled.y, sample_weight(data, ingredients), places, data.n_rows
     )
 
@@ -85,9 +85,9 @@ def sample_weight(data, ingredients):
     return None if weight is None else weight[ingredients.used]
 
 
-def _function(ingredients, parts, extra, dtype):
+def _function(ingredients, units, parts, extra, dtype):
     """The parameters, in the dtype of X, or in float64 if they are out of its range."""
-    coefs, intercepts = parts
+    coefs, intercepts = units.fold(*parts)
     largest = max(np.abs(array).max(initial=0.0) for array in (*coefs, *intercepts, extra))
     dtype = dtype if largest <= np.finfo(dtype).max else np.dtype(np.float64)
     return {
@@ -96,7 +96,7 @@ def _function(ingredients, parts, extra, dtype):
         "penalty_parameters_": extra.astype(dtype),
         "epsilon_": ingredients.epsilon,
         "out_activation_": ingredients.targets.likelihood.out_activation,
-        **ingredients.targets.attributes(),
+        **ingredients.targets.fitted(units).attributes(),
     }
 
 

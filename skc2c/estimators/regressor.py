@@ -5,31 +5,38 @@ from sklearn.utils._param_validation import StrOptions
 
 from skc2c.estimators.perceptron import Perceptron
 from skc2c.estimators.shared_docstrings import shared_docstrings
-from skc2c.estimators.targets import RealTargets, real_targets
+from skc2c.estimators.targets import fitted_targets, real_targets
 
-LOSSES = ("squared_error",)
+LOSSES = ("squared_error", "poisson", "gaussian_nll")
 
 
 @shared_docstrings
 class C2CRegressor(MultiOutputMixin, RegressorMixin, Perceptron):
     """Multilayer perceptron regressor that is smooth around the data.
 
-    Minimises half the squared error plus ``alpha`` times a penalty on how much the output
-    changes within a neighbourhood of radius ``epsilon`` of each row. For training y is
-    standardised, each output for itself, so that `alpha`, `tol` and the loss do not depend
-    on the unit of y.
+    Minimises a loss, half the squared error by default, plus ``alpha`` times a penalty on how
+    much the output changes within a neighbourhood of radius ``epsilon`` of each row. During
+    training each target is standardised (but for counts), so that `alpha`, `tol` and the loss
+    do not depend on the unit of y.
 
     Parameters
     ----------
     {parameters}
 
-    loss : {'squared_error'}, default='squared_error'
-        Negative log-likelihood to minimise: that of a normal distribution.
+    loss : {'squared_error', 'poisson', 'gaussian_nll'}, default='squared_error'
+        Loss function. ``'squared_error'``: half the squared error of the standardised targets.
+        ``'poisson'``: negative log-likelihood of counts, or of other targets that are not
+        negative; the prediction is the exponential of the output. ``'gaussian_nll'``:
+        negative log-likelihood of a normal distribution whose variance is predicted too; see
+        ``return_std`` of `predict`.
 
     {last_parameters}
 
     Attributes
     ----------
+    target_scale_ : ndarray of shape (n_targets,) or None
+        Scale of the targets with ``loss='gaussian_nll'``, else None.
+
     {attributes}
 
     See Also
@@ -139,22 +146,35 @@ class C2CRegressor(MultiOutputMixin, RegressorMixin, Perceptron):
         }
         return self._fit(X, y, sample_weight, further, groups)
 
-    def predict(self, X):
+    def predict(self, X, return_std=False):
         """Predict targets.
 
         Parameters
         ----------
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
+        return_std : bool, default=False
+            Whether to return the standard deviation of the targets too. Only available with
+            ``loss='gaussian_nll'``.
 
         Returns
         -------
         y : ndarray of shape (n_samples,) or (n_samples, n_outputs)
-            In the units of the training y.
+            Mean of the targets, in their units.
+        y_std : ndarray of shape (n_samples,) or (n_samples, n_outputs)
+            Their standard deviation. Only returned if `return_std` is True.
+
+        Raises
+        ------
+        ValueError
+            If `return_std` is True and the loss has no standard deviation.
         """
-        return self._targets().decode(self._link(X))
+        h, targets = self._link(X), self._targets()
+        if not return_std:
+            return targets.decode(h)
+        return targets.decode(h), targets.spread(h)
 
     def _encode(self, y, weight, known):
         return *real_targets(y, self.loss), weight
 
     def _targets(self):
-        return RealTargets(self.loss, self.n_outputs_)
+        return fitted_targets(self._loss, self.n_outputs_, self.target_scale_)

@@ -59,6 +59,8 @@ class CrossPlan:
     shuffle : bool
     seeds : list of numpy.random.SeedSequence
         One for each fold. Candidates share them: what differs between them is not luck.
+    offset : ndarray of shape (K,) or None
+        What to add to the initial biases of the outputs.
     patience : float
         A candidate goes on while its loss falls from end to end by more than this part.
     verbose : bool
@@ -81,6 +83,7 @@ class CrossPlan:
     batch_size: int
     shuffle: bool
     seeds: list
+    offset: np.ndarray | None
     patience: float
     verbose: bool = False
 

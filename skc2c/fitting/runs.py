@@ -49,6 +49,13 @@ class Run:
         """The network of each member."""
         return Network(self.plan.layer_units, self.plan.activation, self.front)
 
+    def _initial_parameters(self):
+        """Parameters of each member to start from, in the dtype of the rows."""
+        thetas = [self.single.initialize(rng, self.plan.rows.X.dtype) for rng in self.initial]
+        if self.plan.offset is None:
+            return thetas
+        return [self.single.shifted(theta, self.plan.offset) for theta in thetas]
+
     def advance(self, stop):
         """Train until so many steps have been taken.
 
@@ -79,7 +86,7 @@ class SideBySide(Run):
     def __init__(self, plan, candidates, folds):
         super().__init__(plan, candidates, folds)
         k, dtype = len(self.members), plan.rows.X.dtype
-        theta = self._network(k).initialize(self.initial, dtype)
+        theta = np.concatenate(self._initial_parameters())
         extra = np.tile(plan.penalty.initial_parameters(plan.n_outputs), k)
         self.theta = np.concatenate([theta, extra], dtype=dtype)
         self.features = replace(plan.rows, X=_through(self.front, plan.rows.X))
@@ -134,10 +141,7 @@ class OneByOne(Run):
         super().__init__(plan, candidates, folds)
         self.problems = [self._problem(*member, i) for i, member in enumerate(self.members)]
         extra = plan.penalty.initial_parameters(plan.n_outputs)
-        self.thetas = [
-            np.concatenate([self.single.initialize(rng, plan.rows.X.dtype), extra])
-            for rng in self.initial
-        ]
+        self.thetas = [np.concatenate([theta, extra]) for theta in self._initial_parameters()]
 
     def _problem(self, candidate, fold, i):
         plan = self.plan

@@ -131,6 +131,12 @@ class Network:
             layer.initialize(theta, rng, gain)
         return theta.astype(dtype)
 
+    def shifted(self, theta, offset):
+        """Theta with an offset, (K,), added to the biases of the output."""
+        theta = theta.copy()
+        theta[self.layers[-1].others] += offset.astype(theta.dtype)
+        return theta
+
     def pack(self, coefs, intercepts, dtype):
         """Flatten the kernels and biases of a network without a front into theta."""
         return np.concatenate([np.ravel(part) for part in (*coefs, *intercepts)], dtype=dtype)

@@ -86,7 +86,8 @@ class MembersTerm(Term):
     def _weights(self, rows, n):
         """Each row's share of the weight of its member, as an estimate from n rows."""
         share = rows.weight.reshape(len(self.members), n) / self._weight_of_members[:, None]
-        return (share * (self.n_per_pass / n)).ravel().astype(rows.X.dtype)
+        counts = np.array([len(rows) for rows in self.members])
+        return (share * (counts / n)[:, None]).ravel().astype(rows.X.dtype)
 
     def _cost_of_members(self, y, weight, alpha, outputs, roughness):
         """``weight . (nll + alpha R)`` of each member, (k,). Traced in theta."""

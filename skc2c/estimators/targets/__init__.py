@@ -1,7 +1,7 @@
 """What y is: how it is encoded for training, and how outputs become predictions again."""
 
 from skc2c.estimators.targets.classes import ClassTargets, both_sides, class_targets, codes_of
-from skc2c.estimators.targets.reals import RealTargets, real_targets
+from skc2c.estimators.targets.reals import RealTargets, fitted_targets, real_targets
 from skc2c.estimators.targets.targets import Targets, Units
 
 __all__ = [
@@ -12,5 +12,6 @@ __all__ = [
     "both_sides",
     "class_targets",
     "codes_of",
+    "fitted_targets",
     "real_targets",
 ]

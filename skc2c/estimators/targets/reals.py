@@ -1,12 +1,13 @@
 """Real values and counts."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from sklearn.metrics import r2_score
 from sklearn.utils.validation import column_or_1d
 
 from skc2c.estimators.targets.targets import CONSTANT, Targets, Units
+from skc2c.likelihoods import LIKELIHOODS
 
 # A regressor is called collapsed if its outputs on the pool spread less than this part of the
 # targets' standard deviation. Fits that work leave 0.3 and more.
@@ -15,7 +16,7 @@ _LEAST_SPREAD = 0.05
 
 @dataclass(frozen=True)
 class RealTargets(Targets):
-    """Real values, or counts.
+    """Real values.
 
     Parameters
     ----------
@@ -26,12 +27,26 @@ class RealTargets(Targets):
     loss: str
     n_targets: int
 
+    def check(self, y):
+        """Raise a ValueError if encoded targets are not of this kind."""
+
     def encode_validation(self, y, weight):
-        return real_targets(y, self.loss)[1], weight
+        y = _columns(y)
+        self.check(y)
+        return y, weight
 
     def decode(self, h):
-        mean = self.likelihood.mean(h)
-        return mean[:, 0] if mean.shape[1] == 1 else mean
+        return self.given(self.likelihood.mean(h))
+
+    def spread(self, h):
+        """Standard deviation of the targets, if the likelihood has one."""
+        raise ValueError(
+            f"return_std=True needs loss='gaussian_nll', which predicts a variance. "
+            f"The estimator was fitted with loss={self.loss!r}."
+        )
+
+    def attributes(self):
+        return {"_loss": self.loss, "target_scale_": None}
 
     def given(self, y):
         return y[:, 0] if self.n_targets == 1 else y
@@ -41,7 +56,8 @@ class RealTargets(Targets):
 
     def lost(self, h, h_labelled):
         # Targets are standardised: their standard deviation is one.
-        return CONSTANT if (h.std(axis=0) < _LEAST_SPREAD).any() else None
+        means = self.likelihood.mean(h)
+        return CONSTANT if (means.std(axis=0) < _LEAST_SPREAD).any() else None
 
     def out_of_fold(self, h, y, weight, places, n):
         seen = np.isfinite(h).all(axis=1)
@@ -49,8 +65,7 @@ class RealTargets(Targets):
         prediction[places[seen]] = self.likelihood.mean(h[seen])
         weight = None if weight is None else weight[seen]
         score = self.score(h[seen], y[seen], weight) if seen.sum() > 1 else np.nan
-        prediction = prediction[:, 0] if self.n_targets == 1 else prediction
-        return {"oob_score_": float(score), "oob_prediction_": prediction}
+        return {"oob_score_": float(score), "oob_prediction_": self.given(prediction)}
 
     def units(self, y, weight):
         center = np.average(y, axis=0, weights=weight)
@@ -58,6 +73,65 @@ class RealTargets(Targets):
         # The largest is divided out before squaring: y may be in any unit.
         relative = (y - center) / np.where(largest > 0.0, largest, 1.0)
         return Units(center, largest * np.sqrt(np.average(relative**2, axis=0, weights=weight)))
+
+
+@dataclass(frozen=True)
+class SpreadTargets(RealTargets):
+    """Real values with a variance of their own: the outputs are means, then log-variances.
+
+    Parameters
+    ----------
+    loss : str
+    n_targets : int
+    scale : tuple of float
+        Scale of each target, in units of which the variance is bounded.
+    """
+
+    scale: tuple = ()
+
+    @property
+    def likelihood(self):
+        return LIKELIHOODS[self.loss](np.array(self.scale) if self.scale else 1.0)
+
+    def units(self, y, weight):
+        center, scale = super().units(y, weight)
+        safe = np.where(scale > 0.0, scale, 1.0)
+        return Units(np.append(center, 2.0 * np.log(safe)), np.append(scale, np.ones(len(scale))))
+
+    def fitted(self, units):
+        return replace(self, scale=tuple(units.divisor[: self.n_targets].tolist()))
+
+    def spread(self, h):
+        return self.given(np.sqrt(self.likelihood.variance(h)))
+
+    def attributes(self):
+        return {"_loss": self.loss, "target_scale_": np.array(self.scale)}
+
+
+@dataclass(frozen=True)
+class CountTargets(RealTargets):
+    """Counts and other values that are not negative, with a logarithmic link."""
+
+    def check(self, y):
+        if (y < 0.0).any():
+            raise ValueError(f"loss={self.loss!r} needs y that is not negative. Got {y.min()}.")
+        if not y.any():
+            raise ValueError(f"loss={self.loss!r} needs a y that is not zero everywhere.")
+
+    def units(self, y, weight):
+        return Units(np.zeros(self.n_targets), np.ones(self.n_targets))
+
+    def start(self, y, weight):
+        mean = np.average(y, axis=0, weights=weight)
+        return np.log(np.where(mean > 0.0, mean, 1.0))
+
+    def lost(self, h, h_labelled):
+        # Relative to the spread of the rates of labelled rows: rates may well be alike.
+        spread = _LEAST_SPREAD * h_labelled.std(axis=0)
+        return CONSTANT if (h.std(axis=0) < spread).any() else None
+
+
+_KINDS = {"poisson": CountTargets, "gaussian_nll": SpreadTargets}
 
 
 def real_targets(y, loss):
@@ -68,9 +142,23 @@ def real_targets(y, loss):
     targets : RealTargets
     y : ndarray of shape (n, T)
     """
+    y = _columns(y)
+    targets = _KINDS.get(loss, RealTargets)(loss, y.shape[1])
+    targets.check(y)
+    return targets, y
+
+
+def fitted_targets(loss, n_outputs, scale):
+    """What y was in a fit, from what is known of it."""
+    n_targets = n_outputs // LIKELIHOODS[loss]().n_outputs(1)
+    extra = () if scale is None else (tuple(scale.tolist()),)
+    return _KINDS.get(loss, RealTargets)(loss, n_targets, *extra)
+
+
+def _columns(y):
     if y.ndim == 2 and y.shape[1] == 1:
         y = column_or_1d(y, warn=True)
     y = y.reshape(len(y), -1).astype(np.float64, copy=False)
     if not np.isfinite(y).all():  # None in an object array becomes NaN only here
         raise ValueError("Input y contains NaN or infinity.")
-    return RealTargets(loss, y.shape[1]), y
+    return y

@@ -17,7 +17,8 @@ class Units(NamedTuple):
     Attributes
     ----------
     center, scale : ndarray of shape (K,)
-        Of the outputs; a scale of 0 says that the target is constant.
+        Of the outputs, of which the first are those of the targets; a scale of 0 says that the
+        target is constant.
     """
 
     center: np.ndarray
@@ -30,7 +31,8 @@ class Units(NamedTuple):
 
     def standardize(self, y):
         """Encoded targets as training sees them."""
-        return (y - self.center) / self.divisor
+        n_targets = y.shape[1]
+        return (y - self.center[:n_targets]) / self.divisor[:n_targets]
 
     def fold(self, coefs, intercepts):
         """Kernels and biases whose output is in the units of y, in float64."""
@@ -95,6 +97,14 @@ class Targets(ABC):
     def units(self, y, weight):
         """Units in which training sees encoded targets."""
         return Units(np.zeros(self.n_outputs), np.ones(self.n_outputs))
+
+    def start(self, y, weight):
+        """What to add to the initial biases of the outputs, (K,), or None."""
+        return None
+
+    def fitted(self, units):
+        """The targets with what is known of them after the fit."""
+        return self
 
     def attributes(self):
         """Fitted attributes that say what y was."""
