@@ -7,13 +7,14 @@ import numpy as np
 from sklearn.base import ClassifierMixin
 from sklearn.utils._param_validation import StrOptions
 
+from skc2c.estimators.labeled_score import LabeledScoreMixin
 from skc2c.estimators.perceptron import Perceptron
 from skc2c.estimators.shared_docstrings import shared_docstrings
 from skc2c.estimators.targets import ClassTargets, both_sides, class_targets
 
 
 @shared_docstrings
-class C2CClassifier(ClassifierMixin, Perceptron):
+class C2CClassifier(LabeledScoreMixin, ClassifierMixin, Perceptron):
     """Multilayer perceptron classifier that is smooth around the data.
 
     Minimises the log-loss plus ``alpha`` times a penalty on how much the output changes

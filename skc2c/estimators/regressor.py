@@ -3,6 +3,7 @@
 from sklearn.base import MultiOutputMixin, RegressorMixin
 from sklearn.utils._param_validation import StrOptions
 
+from skc2c.estimators.labeled_score import LabeledScoreMixin
 from skc2c.estimators.perceptron import Perceptron
 from skc2c.estimators.shared_docstrings import shared_docstrings
 from skc2c.estimators.targets import fitted_targets, real_targets
@@ -11,7 +12,7 @@ LOSSES = ("squared_error", "poisson", "gaussian_nll")
 
 
 @shared_docstrings
-class C2CRegressor(MultiOutputMixin, RegressorMixin, Perceptron):
+class C2CRegressor(LabeledScoreMixin, MultiOutputMixin, RegressorMixin, Perceptron):
     """Multilayer perceptron regressor that is smooth around the data.
 
     Minimises a loss, half the squared error by default, plus ``alpha`` times a penalty on how

@@ -100,6 +100,12 @@ def _check_rows(estimator, X, y, sample_weight, reset):
         raise ValueError(
             f"No row of y has a label: all are missing_label={estimator.missing_label!r}."
         )
+    if not missing.any():
+        warn(
+            f"missing_label={estimator.missing_label!r} marks no row of y. If it should, a "
+            "meta-estimator may have encoded y (as voting, stacking, bagging and one-vs-rest "
+            "classifiers do): pass the rows without a label as X_unlabeled instead."
+        )
     kept = np.flatnonzero(~missing)
     if weight is not None and not weight[kept].any():
         raise ValueError("sample_weight: the weights of all labelled rows are zero.")

@@ -1,0 +1,32 @@
+"""Scores of labelled rows only."""
+
+import numpy as np
+from sklearn.utils import _safe_indexing
+
+from skc2c.data.missing_labels import drop_missing, is_missing
+
+
+class LabeledScoreMixin:
+    """Mixin for estimators that know the mark of unlabelled rows, `missing_label`."""
+
+    def score(self, X, y, sample_weight=None):
+        """Return the score of the predictions: accuracy of a classifier, R2 of a regressor.
+
+        Rows of y that equal `missing_label` are left out.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+        y : array-like of shape (n_samples,) or (n_samples, n_outputs)
+        sample_weight : array-like of shape (n_samples,), default=None
+
+        Returns
+        -------
+        score : float
+        """
+        if self.missing_label is not None:
+            missing = is_missing(y, self.missing_label)
+            kept = np.flatnonzero(~missing)
+            X, y = _safe_indexing(X, kept), drop_missing(y, missing)
+            sample_weight = None if sample_weight is None else np.asarray(sample_weight)[kept]
+        return super().score(X, y, sample_weight)
