@@ -1,11 +1,12 @@
 """From the ingredients of a fit to the plan of one network."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from sklearn.metrics import check_scoring
 from sklearn.model_selection import train_test_split
 
+from skc2c.estimators.embedding import embedding
 from skc2c.estimators.targets import Units
 from skc2c.estimators.training_data import used_rows
 from skc2c.fitting import Plan
@@ -13,6 +14,7 @@ from skc2c.machine.threads import map_in_order
 from skc2c.messages import warn
 from skc2c.network import Network
 from skc2c.network.blocks import outputs
+from skc2c.network.fourier_features import FourierFeatures
 
 # Rows of a batch unless told otherwise, as in scikit-learn's MLP.
 _BATCH_SIZE = 200
@@ -30,7 +32,7 @@ class Training:
     units: Units
 
 
-def assemble(estimator, ingredients, previous, as_fitted):
+def assemble(estimator, ingredients, previous, as_fitted, is_partial=False):
     """Make the plan of a fit of one network.
 
     Parameters
@@ -42,19 +44,22 @@ def assemble(estimator, ingredients, previous, as_fitted):
     as_fitted : callable
         ``(network, units, theta) -> estimator``: the estimator as it would be with these
         parameters, for a scorer.
+    is_partial : bool, default=False
+        Whether the fit is one epoch of an incremental fit, in the units of its first call.
 
     Returns
     -------
     training : Training
     """
     targets, solver, streams = ingredients.targets, ingredients.solver, ingredients.streams
-    train, held_out = _split(estimator, ingredients)
+    train, held_out = (ingredients.labelled, None) if is_partial else _split(estimator, ingredients)
     train = train if solver.is_stochastic else train.canonical()
-    units = targets.units(train.y, train.weight)
+    goes_on = is_partial and previous is not None
+    units = previous.units if goes_on else targets.units(train.y, train.weight)
     train = ingredients.scaled(train, units)
-    network = Network(ingredients.layer_units, estimator.activation)
+    network = Network(ingredients.layer_units, estimator.activation, _front(estimator, train))
     if previous is not None:
-        _require_same(previous, network, targets)
+        network = _same(previous, network, targets)
         streams = streams.continued(previous.state["streams"])
     pool = ingredients.pool(train)
     if pool is not None and not solver.is_stochastic:
@@ -71,7 +76,8 @@ def assemble(estimator, ingredients, previous, as_fitted):
         epsilon=ingredients.epsilon,
         score=_score(estimator, network, ingredients, held_out, units, as_fitted),
         batch_size=batch_size(estimator, train if pool is None else pool, solver),
-        **_settings(estimator),
+        solver_state=None if previous is None else previous.state["solver"],
+        **_settings(estimator) | ({"max_iter": 1} if is_partial else {}),
     )
     return Training(plan, units)
 
@@ -122,14 +128,27 @@ def _held_out(n, fraction, seed, strata):
         return train_test_split(np.arange(n), **settings)
 
 
-def _require_same(previous, network, targets):
-    before = previous.network, previous.targets.likelihood.out_activation
-    asked = network, targets.likelihood.out_activation
+def _front(estimator, rows):
+    """Layers in front of the dense ones; without folds, ``'auto'`` is none."""
+    return embedding(rows.X) if estimator.numeric_embedding == "fourier" else ()
+
+
+def _same(previous, network, targets):
+    """The network of the previous fit, if what is asked for now is the same."""
+    before = (*_shape(previous.network), previous.targets.likelihood.out_activation)
+    asked = (*_shape(network), targets.likelihood.out_activation)
     if before != asked:
         raise ValueError(
-            f"warm_start=True needs the network of the previous fit, {before}; "
+            f"A fit can only go on with the network of the previous fit, {before}; "
             f"hidden_layer_sizes, activation, X and y now ask for {asked}."
         )
+    # The frequencies of an embedding are not chosen again.
+    front = [layer for layer in previous.network.front if isinstance(layer, FourierFeatures)]
+    return replace(network, front=tuple(front))
+
+
+def _shape(network):
+    return network.layer_units, network.activation
 
 
 def _start(network, ingredients, units, previous, offset):

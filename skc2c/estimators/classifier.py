@@ -10,7 +10,12 @@ from sklearn.utils._param_validation import StrOptions
 from skc2c.estimators.labeled_score import LabeledScoreMixin
 from skc2c.estimators.perceptron import Perceptron
 from skc2c.estimators.shared_docstrings import shared_docstrings
-from skc2c.estimators.targets import ClassTargets, both_sides, class_targets
+from skc2c.estimators.targets import (
+    ClassTargets,
+    announced_targets,
+    both_sides,
+    class_targets,
+)
 
 
 @shared_docstrings
@@ -143,6 +148,43 @@ class C2CClassifier(LabeledScoreMixin, ClassifierMixin, Perceptron):
         }
         return self._fit(X, y, sample_weight, further, groups)
 
+    def partial_fit(self, X, y, classes=None, sample_weight=None, *, X_unlabeled=None):
+        """Update one network with one epoch over the given rows.
+
+        The first call, or `fit` with ``cv=None``, decides on the classes and on the scaling of
+        the inputs; further calls go on with the state of the solver and of the random
+        generators.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Training rows.
+        y : array-like of shape (n_samples,) or (n_samples, n_outputs)
+            Labels, or a 0/1 indicator matrix (multilabel). They may be of one class only.
+        classes : array-like of shape (n_classes,), default=None
+            All classes that there will be. Required in the first call, unless y is multilabel.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights of the rows.
+        X_unlabeled : {array-like, sparse matrix} of shape (n_unlabeled, n_features), default=None
+            Further rows without a label, for the penalty to learn from.
+
+        Returns
+        -------
+        self : C2CClassifier
+
+        Raises
+        ------
+        ValueError
+            On invalid parameters or data, on labels that are not in `classes`, or if `classes`
+            is missing in the first call.
+        """
+        if self.class_weight == "balanced":
+            raise ValueError(
+                "class_weight='balanced' is not defined for partial_fit, which does not know the "
+                "frequencies of the classes. Pass a dictionary of weights instead."
+            )
+        return self._fit_increment(X, y, sample_weight, X_unlabeled, classes)
+
     def predict(self, X):
         """Predict labels.
 
@@ -214,16 +256,19 @@ class C2CClassifier(LabeledScoreMixin, ClassifierMixin, Perceptron):
         is_multilabel = self.out_activation_ == "logistic" and self.n_outputs_ > 1
         return ClassTargets(self.classes_, is_multilabel or len(self.classes_) == 1)
 
-    def _encode(self, y, weight, known):
-        targets, codes = class_targets(y, known)
+    def _encode(self, y, weight, known, increment):
+        if increment is None:
+            targets, codes = class_targets(y, known)
+        else:
+            targets, codes = announced_targets(y, known, increment.classes)
         if targets.is_multilabel:
             self._refuse_class_weight()
             return targets, targets.encode(codes), weight
         targets = replace(targets, factors=self._factors(targets.classes, codes, weight))
         weight = targets.weigh(codes, weight)
-        _require_two_classes(
-            targets.classes[np.unique(codes if weight is None else codes[weight > 0])]
-        )
+        if increment is None:
+            used = codes if weight is None else codes[weight > 0]
+            _require_two_classes(targets.classes[np.unique(used)])
         return targets, targets.encode(codes), weight
 
     def _refuse_class_weight(self):

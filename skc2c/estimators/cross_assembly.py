@@ -7,10 +7,10 @@ from sklearn.model_selection import check_cv
 
 from skc2c.data.rows import Rows
 from skc2c.estimators.assembly import batch_size
+from skc2c.estimators.embedding import embedding
 from skc2c.estimators.targets import Units
 from skc2c.fitting import Candidate, CrossPlan
 from skc2c.messages import warn
-from skc2c.network.fourier_features import FourierFeatures
 from skc2c.penalties import NoPenalty
 from skc2c.solvers import Cycles
 
@@ -20,12 +20,6 @@ DEFAULT_FOLDS = 4
 _FEWEST_ROWS = 3
 # Strength of the penalty that is tried beside none.
 _ALPHAS = (0.1,)
-# Turns per unit of a scaled column, whose unit is the interquartile range: from a fifth of a wave
-# to a whole one over the middle half of the rows.
-_FREQUENCIES = (0.2, 0.5, 1.0)
-# With more numeric columns than this, one frequency is as good and cheaper.
-_MANY_COLUMNS = 25
-_ONE_FREQUENCY = (0.4,)
 # Steps at the ends of the cycles, each twice as long as the one before.
 _ENDS = (50, 150, 350, 750, 1550, 3150)
 # Where candidates stop at the latest: without an embedding, with one, with one and a penalty.
@@ -167,18 +161,9 @@ def _alphas(estimator, penalty):
 
 def _fronts(estimator, rows):
     """Layers in front of the dense ones, for each kind of network."""
-    columns = () if hasattr(rows.X, "tocsr") else _numeric_columns(rows.X)
-    if estimator.numeric_embedding is None or not columns:
+    if estimator.numeric_embedding is None:
         return [()]
-    waves = FourierFeatures(
-        n_features=rows.X.shape[1],
-        columns=columns,
-        frequencies=_FREQUENCIES if len(columns) <= _MANY_COLUMNS else _ONE_FREQUENCY,
-    )
-    return [(waves,)] if estimator.numeric_embedding == "fourier" else [(), (waves,)]
-
-
-def _numeric_columns(X):
-    """Columns of more than two values."""
-    between = ((X.min(axis=0) != X) & (X.max(axis=0) != X)).any(axis=0)
-    return tuple(np.flatnonzero(between).tolist())
+    waves = embedding(rows.X)
+    if estimator.numeric_embedding == "auto" and waves:
+        return [(), waves]
+    return [waves]

@@ -15,7 +15,7 @@ def function_of_one(ingredients, network, units, theta, dtype):
     return {
         **_function(ingredients, units, network.unpack(theta), extra, dtype),
         **_layers(network),
-        **_front(ingredients.scaling, None),
+        **_front(ingredients.scaling, network.front[0] if network.front else None),
         "n_networks_": 1,
     }
 
@@ -33,7 +33,19 @@ def attributes_of_one(ingredients, training, found, dtype):
         "best_loss_": found.best_loss,
         "validation_scores_": found.validation_scores,
         "best_validation_score_": found.best_validation_score,
-        "_state": found.state,
+        "_state": {**found.state, "units": training.units._asdict()},
+    }
+
+
+def attributes_of_increment(ingredients, training, found, dtype, before):
+    """Fitted attributes after a further epoch, on top of those `before` it."""
+    attributes = attributes_of_one(ingredients, training, found, dtype)
+    curve = [*before.get("loss_curve_", []), *found.loss_curve]
+    return attributes | {
+        "n_iter_": before.get("n_iter_", 0) + found.n_iter,
+        "t_": before.get("t_", 0) + attributes["t_"],
+        "loss_curve_": curve,
+        "best_loss_": min(curve, default=found.loss),
     }
 
 

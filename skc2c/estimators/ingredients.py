@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 
 from skc2c.data.rows import Rows
-from skc2c.estimators.targets import Targets
+from skc2c.estimators.targets import Targets, Units
 from skc2c.estimators.training_data import (
     Labelled,
     Scaled,
@@ -24,7 +24,7 @@ from skc2c.solvers import Solver
 
 
 class Previous(NamedTuple):
-    """The fit that a warm start goes on from."""
+    """The fit that a warm start or an incremental fit goes on from."""
 
     network: Network
     scaling: InputScaling | None
@@ -32,6 +32,7 @@ class Previous(NamedTuple):
     coefs: list
     intercepts: list
     penalty_parameters: np.ndarray
+    units: Units
     state: dict
 
 

@@ -3,6 +3,7 @@
 import copy
 from abc import abstractmethod
 from numbers import Integral, Real
+from typing import NamedTuple
 
 import numpy as np
 from sklearn.base import BaseEstimator
@@ -14,6 +15,7 @@ from skc2c.estimators.assembly import assemble as assemble_one
 from skc2c.estimators.cross_assembly import assemble as assemble_several
 from skc2c.estimators.cross_assembly import folds_of
 from skc2c.estimators.fitted import (
+    attributes_of_increment,
     attributes_of_one,
     attributes_of_several,
     function_of_one,
@@ -23,6 +25,7 @@ from skc2c.estimators.fitted import (
 )
 from skc2c.estimators.ingredients import Previous, gather
 from skc2c.estimators.reports import divergence_message, report, report_of_several
+from skc2c.estimators.targets import Units
 from skc2c.estimators.training_data import Labelled, check_training_data
 from skc2c.fitting import Streams, cross_fit, fit
 from skc2c.inspection import FittedFunction
@@ -38,6 +41,12 @@ _NON_NEGATIVE = Interval(Real, 0, None, closed="left")
 _POSITIVE = Interval(Real, 0, None, closed="neither")
 _COUNT = Interval(Integral, 1, None, closed="left")
 _FLOATS = (np.float64, np.float32)
+
+
+class Increment(NamedTuple):
+    """What is said of all targets where a fit is given a part of them."""
+
+    classes: object
 
 
 class Perceptron(BaseEstimator):
@@ -82,7 +91,7 @@ class Perceptron(BaseEstimator):
                 setattr(self, name, value)
 
     @abstractmethod
-    def _encode(self, y, weight, known):
+    def _encode(self, y, weight, known, increment):
         """Find out what y is, and encode it.
 
         Parameters
@@ -90,7 +99,9 @@ class Perceptron(BaseEstimator):
         y : ndarray
         weight : ndarray of shape (n,) or None
         known : Targets or None
-            Of the fit that a warm start goes on from.
+            Of the fit that this one goes on from.
+        increment : Increment or None
+            If y is only a part of all targets.
 
         Returns
         -------
@@ -105,19 +116,20 @@ class Perceptron(BaseEstimator):
 
     # ------------------------------------------------------------------------- fitting
 
-    def _fit(self, X, y, sample_weight, further, groups=None):
+    def _fit(self, X, y, sample_weight, further, groups=None, increment=None):
         """Fit, and set all attributes at the end: an error leaves `self` as it was."""
         keep_freed_memory()
         self._validate_params()
         settings = {"penalty": make_penalty(self.penalty), "solver": make_solver(self.solver)}
         settings["hidden_units"] = self._hidden_units()
-        previous = self._previous()
+        previous = self._previous(increment is not None)
         # scikit-learn's checks set attributes; these are set on a stand-in.
         checked, draws = copy.copy(self), copy.deepcopy(self.random_state)
         arguments = {"X": X, "y": y, "sample_weight": sample_weight, **further}
         data = check_training_data(checked, **arguments, reset=previous is None)
         given = data.labelled
-        targets, y, weight = self._encode(given.y, given.weight, previous and previous.targets)
+        known = previous and previous.targets
+        targets, y, weight = self._encode(given.y, given.weight, known, increment)
         ingredients = gather(
             self,
             data=data._replace(labelled=Labelled(given.X, y, weight)),
@@ -127,29 +139,26 @@ class Perceptron(BaseEstimator):
             **settings,
         )
         try:
-            attributes = self._train(ingredients, data, groups, previous, checked)
+            attributes = self._train(ingredients, data, groups, previous, checked, increment)
         except DivergenceError as error:
             raise ValueError(divergence_message(self, ingredients, error)) from error
         advance_with(self.random_state, draws)
-        vars(self).update(vars(checked) | attributes)
+        _replace_fitted(self, vars(checked), attributes)
         return self
 
-    def _train(self, ingredients, data, groups, previous, checked):
+    def _fit_increment(self, X, y, sample_weight, X_unlabeled, classes=None):
+        """Update one network with one epoch."""
+        further = dict.fromkeys(("X_val", "y_val", "sample_weight_val"))
+        further["X_unlabeled"] = X_unlabeled
+        return self._fit(X, y, sample_weight, further, increment=Increment(classes))
+
+    def _train(self, ingredients, data, groups, previous, checked, increment):
         """Train one network or several; return the fitted attributes."""
         dtype, folds = data.labelled.X.dtype, None
-        if self.cv is not None and not self.early_stopping and not self.warm_start:
+        if not (increment or self.cv is None or self.early_stopping or self.warm_start):
             folds = folds_of(self, ingredients, data.labelled, groups)
         if folds is None:
-
-            def as_fitted(*function):
-                fitted = copy.copy(checked)
-                vars(fitted).update(function_of_one(ingredients, *function, dtype))
-                return fitted
-
-            training = assemble_one(self, ingredients, previous, as_fitted)
-            found = fit(training.plan)
-            report(self, ingredients, training, found)
-            return attributes_of_one(ingredients, training, found, dtype)
+            return self._train_one(ingredients, dtype, previous, checked, increment)
         training = assemble_several(self, ingredients, folds)
         with blas_threads_taken() as n_threads:
             found = cross_fit(training.plan, map_in_order, n_threads)
@@ -158,6 +167,20 @@ class Perceptron(BaseEstimator):
             **attributes_of_several(ingredients, training, found, dtype),
             **out_of_fold_attributes(ingredients, training, found, data),
         }
+
+    def _train_one(self, ingredients, dtype, previous, checked, increment):
+        def as_fitted(*function):
+            fitted = copy.copy(checked)
+            vars(fitted).update(function_of_one(ingredients, *function, dtype))
+            return fitted
+
+        training = assemble_one(self, ingredients, previous, as_fitted, increment is not None)
+        found = fit(training.plan)
+        if increment is not None:
+            before = {} if previous is None else vars(self)
+            return attributes_of_increment(ingredients, training, found, dtype, before)
+        report(self, ingredients, training, found)
+        return attributes_of_one(ingredients, training, found, dtype)
 
     def _hidden_units(self):
         sizes = self.hidden_layer_sizes
@@ -169,14 +192,15 @@ class Perceptron(BaseEstimator):
             )
         return tuple(int(unit) for unit in units)
 
-    def _previous(self):
-        """What a warm start goes on from, or None."""
-        if not (self.warm_start and hasattr(self, "coefs_")):
+    def _previous(self, is_partial):
+        """What a warm start or an incremental fit goes on from, or None."""
+        if not ((self.warm_start or is_partial) and hasattr(self, "coefs_")):
             return None
-        if self.n_networks_ > 1:
+        if self._state is None:
+            name = "partial_fit" if is_partial else "warm_start=True"
             raise ValueError(
-                "warm_start=True goes on with one network, but the previous fit made "
-                f"{self.n_networks_} (cv={self.cv!r}). Set warm_start=True from the first fit on."
+                f"{name} goes on with one network, but the previous fit made {self.n_networks_} "
+                f"(cv={self.cv!r}). Fit with cv=None or warm_start=True first, or from scratch."
             )
         return Previous(
             network=network_of(self)[0],
@@ -185,6 +209,7 @@ class Perceptron(BaseEstimator):
             coefs=self.coefs_,
             intercepts=self.intercepts_,
             penalty_parameters=self.penalty_parameters_,
+            units=Units(**self._state["units"]),
             state=self._state,
         )
 
@@ -216,3 +241,18 @@ class Perceptron(BaseEstimator):
         tags = super().__sklearn_tags__()
         tags.input_tags.sparse = True
         return tags
+
+
+# What scikit-learn's checks set, not the fit.
+_OF_X = ("n_features_in_", "feature_names_in_")
+
+
+def _replace_fitted(estimator, checked, attributes):
+    """Set fitted attributes, and drop those of an earlier fit that this one does not have."""
+    kept = {
+        name: value
+        for name, value in checked.items()
+        if name in _OF_X or not name.endswith("_") or name.startswith("__")
+    }
+    vars(estimator).clear()
+    vars(estimator).update(kept | attributes)

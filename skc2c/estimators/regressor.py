@@ -147,6 +147,30 @@ class C2CRegressor(LabeledScoreMixin, MultiOutputMixin, RegressorMixin, Perceptr
         }
         return self._fit(X, y, sample_weight, further, groups)
 
+    def partial_fit(self, X, y, sample_weight=None, *, X_unlabeled=None):
+        """Update one network with one epoch over the given rows.
+
+        The first call, or `fit` with ``cv=None``, decides on the scaling of the inputs and of
+        the targets; further calls go on with the state of the solver and of the random
+        generators.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Training rows.
+        y : array-like of shape (n_samples,) or (n_samples, n_outputs)
+            Targets.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights of the rows.
+        X_unlabeled : {array-like, sparse matrix} of shape (n_unlabeled, n_features), default=None
+            Further rows without a label, for the penalty to learn from.
+
+        Returns
+        -------
+        self : C2CRegressor
+        """
+        return self._fit_increment(X, y, sample_weight, X_unlabeled)
+
     def predict(self, X, return_std=False):
         """Predict targets.
 
@@ -174,7 +198,7 @@ class C2CRegressor(LabeledScoreMixin, MultiOutputMixin, RegressorMixin, Perceptr
             return targets.decode(h)
         return targets.decode(h), targets.spread(h)
 
-    def _encode(self, y, weight, known):
+    def _encode(self, y, weight, known, increment):
         return *real_targets(y, self.loss), weight
 
     def _targets(self):

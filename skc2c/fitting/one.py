@@ -61,6 +61,8 @@ class Plan:
     score : callable or None
         ``theta -> float`` on held-out rows, for early stopping.
     verbose : bool
+    solver_state : dict or None
+        What the solver knows from an earlier fit, such as the moments of Adam.
     """
 
     network: Network
@@ -82,6 +84,7 @@ class Plan:
     n_iter_no_change: float
     score: object = None
     verbose: bool = False
+    solver_state: dict | None = None
 
     @property
     def objective(self):
@@ -176,7 +179,7 @@ def fit(plan, state=None):
             learning_rate=plan.learning_rate,
             max_iter=plan.max_iter,
             tol=plan.tol,
-            state=None if state is None else state["solver"],
+            state=plan.solver_state if state is None else state["solver"],
         )
     return _record(descent, monitor, streams, problem)
 

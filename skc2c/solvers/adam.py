@@ -59,13 +59,13 @@ class Adam(Solver):
         theta = theta.copy()
         step = self.stepper(theta, state)
         rate, n_steps = self.rates(learning_rate, Constant()), max_iter * problem.n_batches
-        finished, loss = theta.copy(), np.nan
+        first, finished, loss = step.t, theta.copy(), np.nan
         try:
             for _ in range(max_iter):
                 sum_of_losses, n_rows = 0.0, 0
                 for batch, n in problem.epoch():
                     value, gradient = problem.on_batch(theta, batch)
-                    step(theta, gradient, rate(step.t / n_steps))
+                    step(theta, gradient, rate((step.t - first) / n_steps))
                     sum_of_losses, n_rows = sum_of_losses + n * value, n_rows + n
                 loss = sum_of_losses / n_rows
                 if hook(theta, loss):
@@ -96,6 +96,8 @@ class AdamStep:
 
     def __init__(self, theta, beta_1, beta_2, epsilon, state=None):
         self.beta_1, self.beta_2, self.epsilon = beta_1, beta_2, epsilon
+        if state is None or len(state["first"]) != len(theta):
+            state = None  # of another network or penalty: nothing to go on from
         state = state or {"first": np.zeros_like(theta), "second": np.zeros_like(theta), "t": 0}
         self.first, self.second = state["first"].copy(), state["second"].copy()
         self.t = state["t"]

@@ -1,6 +1,12 @@
 """What y is: how it is encoded for training, and how outputs become predictions again."""
 
-from skc2c.estimators.targets.classes import ClassTargets, both_sides, class_targets, codes_of
+from skc2c.estimators.targets.classes import (
+    ClassTargets,
+    announced_targets,
+    both_sides,
+    class_targets,
+    codes_of,
+)
 from skc2c.estimators.targets.reals import RealTargets, fitted_targets, real_targets
 from skc2c.estimators.targets.targets import Targets, Units
 
@@ -9,6 +15,7 @@ __all__ = [
     "RealTargets",
     "Targets",
     "Units",
+    "announced_targets",
     "both_sides",
     "class_targets",
     "codes_of",

@@ -143,6 +143,37 @@ def class_targets(y, known=None):
     return targets, _codes(y, targets, "warm_start=True needs the classes of the previous fit")
 
 
+def announced_targets(y, known, classes):
+    """Encode a part of all targets, whose classes are known or announced.
+
+    Parameters
+    ----------
+    y : array-like of shape (n,) or (n, n_outputs)
+    known : ClassTargets or None
+        Of the calls before.
+    classes : array-like or None
+        All classes.
+
+    Returns
+    -------
+    targets : ClassTargets
+    codes : ndarray
+    """
+    check_classification_targets(y)
+    if type_of_target(y).startswith("multilabel"):
+        return class_targets(y, known)
+    if known is None and classes is None:
+        raise ValueError("classes must be passed on the first call to partial_fit.")
+    announced = None if classes is None else np.unique(np.asarray(classes))
+    targets = known or ClassTargets(announced, False)
+    if announced is not None and not np.array_equal(announced, targets.classes):
+        raise ValueError(
+            f"classes={classes!r} is not the same as in the first call to partial_fit, "
+            f"{targets.classes}."
+        )
+    return targets, codes_of(y, targets, "partial_fit needs labels that are in classes")
+
+
 def codes_of(y, targets, asked):
     """Encode further labels by the classes of `targets`, which they need to be of."""
     if targets.is_multilabel:
