@@ -59,8 +59,9 @@ def assemble(estimator, ingredients, previous, as_fitted, is_partial=False):
     train = ingredients.scaled(train, units)
     network = Network(ingredients.layer_units, estimator.activation, _front(estimator, train))
     if previous is not None:
-        network = _same(previous, network, targets)
-        streams = streams.continued(previous.state["streams"])
+        network = _going_on(previous, network, targets, is_partial)
+        if previous.state["streams"] is not None:
+            streams = streams.continued(previous.state["streams"])
     pool = ingredients.pool(train)
     if pool is not None and not solver.is_stochastic:
         pool = pool.canonical()
@@ -133,18 +134,18 @@ def _front(estimator, rows):
     return embedding(rows.X) if estimator.numeric_embedding == "fourier" else ()
 
 
-def _same(previous, network, targets):
-    """The network of the previous fit, if what is asked for now is the same."""
+def _going_on(previous, network, targets, is_partial):
+    """The network of the previous fit, behind its input scaling."""
     before = (*_shape(previous.network), previous.targets.likelihood.out_activation)
     asked = (*_shape(network), targets.likelihood.out_activation)
-    if before != asked:
+    # An incremental fit goes on with whatever there is, such as several networks as one.
+    if before != asked and not is_partial:
         raise ValueError(
-            f"A fit can only go on with the network of the previous fit, {before}; "
+            f"warm_start=True needs the network of the previous fit, {before}; "
             f"hidden_layer_sizes, activation, X and y now ask for {asked}."
         )
-    # The frequencies of an embedding are not chosen again.
     front = [layer for layer in previous.network.front if isinstance(layer, FourierFeatures)]
-    return replace(network, front=tuple(front))
+    return replace(previous.network, front=tuple(front))
 
 
 def _shape(network):

@@ -198,7 +198,8 @@ class C2CClassifier(LabeledScoreMixin, ClassifierMixin, Perceptron):
             The most probable label; for multilabel y the indicator matrix of the outputs
             with a probability above one half.
         """
-        return self._targets().decode(self._link(X))
+        h = self._link(X)
+        return self._targets().decode(h)
 
     def decision_function(self, X):
         """Network output before the softmax or logistic function: the logits.
@@ -229,7 +230,8 @@ class C2CClassifier(LabeledScoreMixin, ClassifierMixin, Perceptron):
             being 1. In the open interval (0, 1): where a probability rounds to 0 or 1 the
             nearest number inside is returned.
         """
-        proba = self._targets().likelihood.mean(self._sides(X))
+        sides = self._sides(X)
+        proba = self._targets().likelihood.mean(sides)
         limits = np.finfo(proba.dtype)
         return np.clip(proba, limits.tiny, 1.0 - limits.epsneg)
 
@@ -245,7 +247,8 @@ class C2CClassifier(LabeledScoreMixin, ClassifierMixin, Perceptron):
         log_proba : ndarray of shape (n_samples, n_classes) or (n_samples, n_outputs)
             Exact also where the probability itself is too small for a float.
         """
-        return self._targets().likelihood.log_mean(self._sides(X))
+        sides = self._sides(X)
+        return self._targets().likelihood.log_mean(sides)
 
     def _sides(self, X):
         """The logits at X: of either class if there are two."""

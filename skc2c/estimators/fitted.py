@@ -78,7 +78,7 @@ def attributes_of_several(ingredients, training, found, dtype):
         "best_loss_": min(main.curve),
         "validation_scores_": None,
         "best_validation_score_": None,
-        "_state": None,
+        "_state": {"units": units._asdict(), "solver": None, "streams": None},
     }
 
 
@@ -203,12 +203,17 @@ def network_of(estimator, dtype=None):
     coefs, intercepts = estimator.coefs_, estimator.intercepts_
     dtype = dtype or np.result_type(*coefs)
     if estimator.n_networks_ == 1 or len(coefs) <= 2:
-        network = _network(estimator, coefs)
+        network = network_as_one(estimator)
         return network, network.pack(coefs, intercepts, dtype)
     blocks = [_block(estimator, i) for i in range(estimator.n_networks_)]
     networks = tuple(_network(estimator, block_coefs) for block_coefs, _ in blocks)
     thetas = [one.pack(*block, dtype) for one, block in zip(networks, blocks, strict=True)]
     return MeanNetwork(networks), np.concatenate(thetas)
+
+
+def network_as_one(estimator):
+    """The network that fitted attributes describe, several side by side as one."""
+    return _network(estimator, estimator.coefs_)
 
 
 def _network(estimator, coefs):

@@ -19,6 +19,7 @@ from skc2c.estimators.fitted import (
     attributes_of_one,
     attributes_of_several,
     function_of_one,
+    network_as_one,
     network_of,
     out_of_fold_attributes,
     scaling_of,
@@ -196,14 +197,13 @@ class Perceptron(BaseEstimator):
         """What a warm start or an incremental fit goes on from, or None."""
         if not ((self.warm_start or is_partial) and hasattr(self, "coefs_")):
             return None
-        if self._state is None:
-            name = "partial_fit" if is_partial else "warm_start=True"
+        if self.n_networks_ > 1 and not is_partial:
             raise ValueError(
-                f"{name} goes on with one network, but the previous fit made {self.n_networks_} "
-                f"(cv={self.cv!r}). Fit with cv=None or warm_start=True first, or from scratch."
+                "warm_start=True goes on with one network, but the previous fit made "
+                f"{self.n_networks_} (cv={self.cv!r}). Set warm_start=True from the first fit on."
             )
         return Previous(
-            network=network_of(self)[0],
+            network=network_as_one(self),
             scaling=scaling_of(self),
             targets=self._targets(),
             coefs=self.coefs_,

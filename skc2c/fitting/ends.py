@@ -51,8 +51,15 @@ def _end(plan, stop, candidate, trained):
     found = [trained[candidate, fold] for fold in range(len(plan.folds))]
     networks = [(network, theta) for network, theta, _ in found]
     h = out_of_fold(plan, networks)
-    curve = np.mean([curve for _, _, curve in found], axis=0).tolist()
+    curve = _mean_curve([curve for _, _, curve in found])
     return End(candidate, stop, networks, h, loss_of(plan, h), curve)
+
+
+def _mean_curve(curves):
+    """Mean of curves, where one that ended earlier stays at its last value."""
+    longest = max(map(len, curves))
+    padded = [curve + curve[-1:] * (longest - len(curve)) for curve in curves]
+    return np.mean([curve for curve in padded if curve], axis=0).tolist()
 
 
 def out_of_fold(plan, networks):
