@@ -70,11 +70,25 @@ class MemberDealer(Dealer):
     size : int
     rngs : list of numpy.random.Generator or None
         Shuffle the rows of each member; None leaves them in order.
+    period : int, default=1
+        Deal a batch at every so manyth call only, and None at the others.
     """
 
-    def __init__(self, rows, n, size, rngs=None):
+    def __init__(self, rows, n, size, rngs=None, period=1):
         super().__init__(n, size)
-        self.rows, self.rngs = rows, rngs
+        self.rows, self.rngs, self.period = rows, rngs, period
+        self.n_calls = 0
+
+    def next(self):
+        self.n_calls += 1
+        return super().next() if (self.n_calls - 1) % self.period == 0 else None
+
+    def state(self):
+        return super().state() | {"n_calls": self.n_calls}
+
+    def restore(self, state):
+        super().restore(state)
+        self.n_calls = state["n_calls"]
 
     def _draw_order(self):
         if self.rngs is None:
@@ -85,7 +99,7 @@ class MemberDealer(Dealer):
     def state_of(self, kept):
         """Return the position of some members, as in `state`."""
         order = None if self.order is None else self.order[kept]
-        return {"order": order, "position": self.position}
+        return self.state() | {"order": order}
 
 
 class Deal:

@@ -28,11 +28,14 @@ class MembersTerm(Term):
         Rows of each member in a pass: at most as many as each has.
     share : float, default=1.0
         How large a batch of this term is, as a part of the usual size.
+    period : int, default=1
+        The term is taken in every so manyth step, with so many times its weight.
     """
 
     members: list = field(kw_only=True)
     n_per_pass: int = field(kw_only=True)
     share: float = field(kw_only=True, default=1.0)
+    period: int = field(kw_only=True, default=1)
 
     @cached_property
     def _weight_of_members(self):
@@ -165,7 +168,7 @@ class MembersObjective:
         pairs = zip(self.terms, rngs, strict=False)
         return Deal(
             [
-                MemberDealer(term.members, term.n_per_pass, term.batch_size(size), rng)
+                MemberDealer(term.members, term.n_per_pass, term.batch_size(size), rng, term.period)
                 for term, rng in pairs
             ]
         )
@@ -174,8 +177,9 @@ class MembersObjective:
         """Values, (k,), and gradient of all members, from a batch of each term."""
         values, gradient = self.terms[0].on_batch(theta, batches[0], rng)
         for term, batch in zip(self.terms[1:], batches[1:], strict=True):
-            more, slope = term.on_batch(theta, batch, rng)
-            values, gradient = values + more, gradient + slope
+            if batch is not None:
+                more, slope = term.on_batch(theta, batch, rng)
+                values, gradient = values + more, gradient + slope
         return values, gradient
 
     def decay(self, theta):
