@@ -79,7 +79,8 @@ def jacobian(estimator, X, space="link"):
     >>> from skc2c import C2CRegressor
     >>> from skc2c.inspection import jacobian
     >>> X = np.linspace(-1, 1, 200)[:, None]
-    >>> reg = C2CRegressor((), solver="lbfgs", penalty=None, l2=0).fit(X, 3 * X[:, 0])
+    >>> reg = C2CRegressor((), penalty=None, l2=0, cv=None, input_scaling=None, solver="lbfgs")
+    >>> reg = reg.fit(X, 3 * X[:, 0])
     >>> jacobian(reg, X[:2]).round(3)
     array([[[3.]],
     <BLANKLINE>

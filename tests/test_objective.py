@@ -1,252 +1,272 @@
+"""The objective: a sum of terms, against plain numpy; how its rows are dealt."""
+
 from dataclasses import replace
 
-import autograd
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from oracles import (
-    FAMILIES,
-    HIDDEN,
-    SMOOTH,
-    add_parameters,
+    LIKELIHOODS,
+    VARIANTS,
     assert_gradient,
-    draw_network,
     draw_targets,
+    draw_term,
     forward,
+    negative_log_likelihood,
     run_in_threads,
 )
-from scipy import sparse
-from skc2c.probes import Outputs, Probe
-from skc2c.rows import Rows
-from test_penalties import VARIANTS
+from scipy.special import expit, softmax
 
-from skc2c import C2C, VAT, Penalty
-from skc2c import objective as objective_module
+from skc2c import C2C, VAT, Jacobian
+from skc2c.data.rows import Rows
+from skc2c.network import blocks
 from skc2c.objective import Objective
-from skc2c.penalties import PENALTIES
+from skc2c.penalties import NoPenalty
 
-every_family = pytest.mark.parametrize("family", FAMILIES.values(), ids=FAMILIES)
+each_likelihood = pytest.mark.parametrize("likelihood", LIKELIHOODS.values(), ids=LIKELIHOODS)
+POOLED = [penalty for penalty in VARIANTS if penalty.needs_no_label]
+each_pooled = pytest.mark.parametrize("penalty", POOLED, ids=str)
 
-
-class Held:
-    """A penalty whose probe is drawn once and for all."""
-
-    def __init__(self, penalty, probe):
-        self.probe = lambda *arguments: probe
-        self.value = penalty.value
-        self.n_copies = penalty.n_copies
-        self.holds_clean = False
+N_LABELLED, N_POOL, SEED = 9, 25, 3
 
 
-def make(
-    rng, penalty, family=FAMILIES["gaussian"], hidden=(6, 5), activation="tanh", n=9, **kwargs
-):
-    network, theta, X = draw_network(rng, hidden, activation, n=n)
-    y = draw_targets(rng, family, n, 3)
-    theta = add_parameters(penalty, network, theta, rng)
-    settings = {"alpha": 0.7, "epsilon": 0.4, "l2": 0.3, **kwargs}
+def draw_two_streams(rng, penalty, likelihood, n=N_LABELLED, n_pool=N_POOL):
+    """The penalty of a pool of rows, and the loss of labelled ones, each with weights."""
+    pool, theta = draw_term(rng, penalty, likelihood, n=n_pool, l2=0.0)
+    X, y = rng.normal(size=(n, 4)), draw_targets(rng, likelihood, n, 3)
     rows = Rows(X, y, rng.uniform(0.5, 2.0, size=n))
-    return Objective(network, family, penalty, rows=rows, **settings), theta
+    pool = replace(pool, rows=replace(pool.rows, y=None))
+    labelled = replace(pool, penalty=NoPenalty(), rows=rows, l2=0.3)
+    return Objective((pool, labelled)), theta
 
 
-@pytest.mark.parametrize("name", PENALTIES, ids=str)
-@every_family
-@pytest.mark.parametrize("activation", SMOOTH)
-@pytest.mark.parametrize("hidden", HIDDEN, ids=str)
-def test_gradient_equals_finite_differences(rng, name, family, activation, hidden):
-    penalty = PENALTIES[name]()
-    objective, theta = make(rng, penalty, family, hidden, activation)
-    rows = objective.rows
-    probe = penalty.probe(objective.network, family, theta, rows.X, rows.y, 0.4, rng)
-    held = replace(objective, penalty=Held(penalty, probe))
-    _, gradient = held.on_all_rows(theta, seed=0)
-    assert_gradient(lambda theta: held.on_all_rows(theta, seed=0)[0], gradient, theta, rng)
+def layers(network, theta):
+    """Kernels and biases, cut from theta one by one."""
+    units, kernels, start = network.layer_units, [], 0
+    for fan_in, fan_out in zip(units, units[1:], strict=False):
+        kernels.append(theta[start : start + fan_in * fan_out].reshape(fan_in, fan_out))
+        start += fan_in * fan_out
+    biases = np.split(theta[start:], np.cumsum(units[1:])[:-1])
+    return list(zip(kernels, biases, strict=True))
 
 
-@every_family
-def test_value_is_the_sum_of_its_three_terms(rng, family):
-    objective, theta = make(rng, Penalty(), family)
-    rows, network = objective.rows, objective.network
-    h = forward(network.layer_units, "tanh", theta, rows.X)
-    weights = np.concatenate([W.ravel() for W in network.unpack(theta)[0]])
-    decay = 0.3 / (2 * rows.weight.sum()) * (weights**2).sum()
-    loss = np.average(family.nll(rows.y, h), weights=rows.weight)
-    assert_allclose(objective.on_all_rows(theta, 0)[0], loss + decay)
-
-    J = network.jacobian(theta, rows.X)
-    rough = np.average(0.16 * (J**2).sum(axis=(1, 2)), weights=rows.weight)
-    penalised = replace(objective, penalty=PENALTIES["jacobian"]())
-    assert_allclose(penalised.on_all_rows(theta, 0)[0], loss + 0.7 * rough + decay)
+def outputs_and_jacobians(network, theta, X):
+    """h (n, K) and dh/dx (n, D, K) of a tanh network, layer by layer."""
+    h, J = X, np.broadcast_to(np.eye(X.shape[1]), (len(X), X.shape[1], X.shape[1]))
+    *hidden, (last, bias) = layers(network, theta)
+    for kernel, own_bias in hidden:
+        h = np.tanh(h @ kernel + own_bias)
+        J = (J @ kernel) * (1 - h**2)[:, None, :]
+    return h @ last + bias, J @ last
 
 
-@pytest.mark.parametrize("penalty", VARIANTS, ids=str)
-def test_gradient_of_a_step_equals_plain_autograd(rng, penalty):
-    """The whole traced objective with fused layers, against one without."""
-    objective, theta = make(rng, penalty)
-    rows, network, family = objective.rows, objective.network, objective.family
-    probe = penalty.probe(network, family, theta, rows.X, rows.y, 0.4, np.random.default_rng(5))
-
-    def output(theta, X):
-        return forward(network.layer_units, "tanh", theta, X)
-
-    def plain(theta, theta_of_clean_branch):
-        clean = output(theta_of_clean_branch, probe.clean)
-        h = autograd.numpy.concatenate([clean, output(theta, probe.near)])
-        cost = penalty.value(network, family, theta, probe, Outputs(h, probe.n, False))
-        nll = family.nll(rows.y, output(theta, probe.clean))
-        weight = rows.weight / rows.weight.sum()
-        square = (theta[: network.n_weights] ** 2).sum()
-        data = autograd.numpy.dot(weight, nll if cost is None else nll + 0.7 * cost)
-        return data + 0.3 / (2 * rows.weight.sum()) * square
-
-    value, gradient = objective.on_batch(theta, slice(None), np.random.default_rng(5))
-    assert_allclose(value, plain(theta, theta))
-    if penalty.holds_clean:
-        expected = autograd.grad(plain)(theta, theta)
-    else:
-        expected = autograd.grad(lambda theta: plain(theta, theta))(theta)
-    assert_allclose(gradient, expected, rtol=1e-8, atol=1e-12)
+def divergence(loss, h, other):
+    """KL(p(.|h) || p(.|other)) in plain numpy, for each row."""
+    if loss == "squared_error":
+        return 0.5 * ((h - other) ** 2).sum(axis=1)
+    if loss == "gaussian_nll":
+        (m, s), (n, t) = np.split(h, 2, axis=1), np.split(other, 2, axis=1)
+        return 0.5 * (t - s + (np.exp(s) + (m - n) ** 2) / np.exp(t) - 1).sum(axis=1)
+    if loss == "poisson":
+        return (np.exp(h) * (h - other) - np.exp(h) + np.exp(other)).sum(axis=1)
+    if loss == "binary_log_loss":
+        p, q = expit(h), expit(other)
+        return (p * np.log(p / q) + (1 - p) * np.log((1 - p) / (1 - q))).sum(axis=1)
+    assert loss == "log_loss"
+    p, q = softmax(h, axis=1), softmax(other, axis=1)
+    return (p * np.log(p / q)).sum(axis=1)
 
 
-def test_vat_holds_the_clean_branch_in_batches_only(rng):
-    """On all rows the gradient is that of the value, for the line search."""
-    objective, theta = make(rng, VAT("random"))
-    value, gradient = objective.on_all_rows(theta, 3)
-    assert_gradient(lambda theta: objective.on_all_rows(theta, 3)[0], gradient, theta, rng)
-    batch_value, batch_gradient = objective.on_batch(
-        theta, slice(None), np.random.default_rng([3, 0])
-    )
-    assert_allclose(batch_value, value)
-    assert abs(batch_gradient - gradient).max() > 1e-3
+def charge_in_numpy(penalty, likelihood, network, theta, rows, epsilon):
+    """R(x) of every row, at the perturbations that the seed stands for."""
+    if isinstance(penalty, Jacobian):
+        _, J = outputs_and_jacobians(network, theta, rows.X)
+        return epsilon**2 * (J**2).sum(axis=(1, 2))
+    rng = np.random.default_rng([SEED, 0])
+    probe = penalty.probe(network, likelihood, theta, rows.X, None, epsilon, rng)
+    h, near = (outputs_and_jacobians(network, theta, X)[0] for X in (rows.X, probe.near))
+    if isinstance(penalty, C2C):
+        return ((h - near) ** 2).sum(axis=1)
+    return divergence(likelihood.loss, h, near)
 
 
-@pytest.mark.parametrize("penalty", VARIANTS, ids=str)
-def test_gradient_is_that_of_the_value_with_the_perturbations_held(rng, penalty):
-    """What the line search of L-BFGS sees, with nothing frozen by hand."""
-    objective, theta = make(rng, penalty)
+# --------------------------------------------------------------------------- a pool of rows
+
+
+@each_likelihood
+@pytest.mark.parametrize("penalty", [Jacobian(), C2C(), VAT("random"), VAT()], ids=str)
+def test_pool_and_labelled_rows_in_plain_numpy(rng, likelihood, penalty):
+    """``mean_w nll + alpha mean_w R + l2 / 2n ||weights||^2``, each mean over its own rows."""
+    objective, theta = draw_two_streams(rng, penalty, likelihood)
+    pool, labelled = objective.terms
+
+    def in_numpy(theta, held):
+        h, _ = outputs_and_jacobians(labelled.network, theta, labelled.rows.X)
+        nll = negative_log_likelihood(likelihood.loss, labelled.rows.y, h)
+        loss = np.average(nll, weights=labelled.rows.weight)
+        if held is None:
+            cost = charge_in_numpy(penalty, likelihood, pool.network, theta, pool.rows, 0.4)
+        else:
+            cost = held(theta)
+        square = sum((kernel**2).sum() for kernel, _ in layers(pool.network, theta))
+        decay = 0.3 / (2 * labelled.rows.weight.sum()) * square
+        return loss + 0.7 * np.average(cost, weights=pool.rows.weight) + decay
+
+    value, gradient = objective.on_all_rows(theta, SEED)
+    assert_allclose(value, in_numpy(theta, None))
+    if not penalty.follows_theta:
+        assert_gradient(lambda theta: in_numpy(theta, None), gradient, theta, rng)
+
+
+@each_pooled
+@each_likelihood
+def test_gradient_of_both_terms_equals_finite_differences(rng, penalty, likelihood):
+    """With adversarial directions held, and parameters of the penalty itself."""
+    objective, theta = draw_two_streams(rng, penalty, likelihood)
     here = theta + 0.1 * rng.normal(size=theta.shape)
-    _, gradient = objective.on_all_rows(here, 3, held=theta)
-    assert_gradient(lambda here: objective.on_all_rows(here, 3, held=theta)[0], gradient, here, rng)
-    if not penalty.moves:
-        assert objective.on_all_rows(here, 3, held=theta)[0] == objective.on_all_rows(here, 3)[0]
+
+    def value(here):
+        return objective.on_all_rows(here, SEED, held=theta)[0]
+
+    _, gradient = objective.on_all_rows(here, SEED, held=theta)
+    assert_gradient(value, gradient, here, rng)
 
 
-@pytest.mark.parametrize("penalty", VARIANTS, ids=str)
-def test_blocks_change_nothing_but_rounding(rng, penalty, monkeypatch):
-    """One block against many, with each row's perturbation held."""
-    objective, theta = make(rng, penalty, n=300)
-    rows = objective.rows
-    whole = penalty.probe(objective.network, objective.family, theta, rows.X, rows.y, 0.4, rng)
-    position = {row.tobytes(): i for i, row in enumerate(rows.X)}
-
-    class Fixed(Held):
-        def __init__(self):
-            super().__init__(penalty, whole)
-            self.probe = self.look_up
-
-        def look_up(self, network, family, theta, X, y, epsilon, rng):
-            picked = np.array([position[row.tobytes()] for row in X])
-            stack = whole.rows.reshape(-1, 300, 4)[:, picked]
-            direction = None if whole.direction is None else whole.direction[picked]
-            return Probe(stack.reshape(-1, 4), len(picked), direction, whole.epsilon)
-
-    fixed = replace(objective, penalty=Fixed())
-    one = fixed.on_all_rows(theta, 0)
-    monkeypatch.setattr(objective_module, "BLOCK_NUMBERS", 1)
-    assert len(objective_module.row_blocks(300, objective.network)) == 5
-    many = fixed.on_all_rows(theta, 0)
-    assert_allclose(one[0], many[0], rtol=1e-12)
-    assert_allclose(one[1], many[1], rtol=1e-9, atol=1e-13)
+@each_pooled
+@each_likelihood
+def test_a_batch_of_all_rows_is_the_sum_of_the_terms(rng, penalty, likelihood):
+    objective, theta = draw_two_streams(rng, penalty, likelihood)
+    everything = (slice(None), slice(None))
+    found = objective.on_batch(theta, everything, np.random.default_rng(1))
+    parts = [
+        term.on_batch(theta, slice(None), rng)
+        for term, rng in zip(objective.terms, [np.random.default_rng(1)] * 2, strict=True)
+    ]
+    assert_allclose(found[0], sum(value for value, _ in parts))
+    assert_allclose(found[1], sum(gradient for _, gradient in parts))
 
 
-def test_batches_are_unbiased(rng):
-    """Batches of any size average to the objective on all rows, l2 and weights included."""
-    objective, theta = make(rng, PENALTIES["jacobian"](), n=12)
+@each_likelihood
+def test_batches_of_both_terms_are_unbiased(rng, likelihood):
+    """Over all pairs, whatever the sizes; here nothing is drawn."""
+    objective, theta = draw_two_streams(rng, Jacobian(), likelihood, n=6, n_pool=12)
     whole = objective.on_all_rows(theta, 0)
-    for size in (1, 3, 4, 12):
-        parts = [
-            objective.on_batch(theta, np.arange(start, start + size), rng)
-            for start in range(0, 12, size)
+    found = [
+        objective.on_batch(theta, (np.arange(i, i + 4), np.arange(j, j + 3)), rng)
+        for i in range(0, 12, 4)
+        for j in range(0, 6, 3)
+    ]
+    assert_allclose(np.mean([value for value, _ in found]), whole[0])
+    assert_allclose(np.mean([gradient for _, gradient in found], axis=0), whole[1], atol=1e-12)
+
+
+@each_pooled
+def test_revealing_a_label_leaves_the_penalty_as_it_was(rng, penalty):
+    """R is a mean over all rows: alpha does not depend on how many of them have a label."""
+    likelihood = LIKELIHOODS["log_loss"]
+    objective, theta = draw_two_streams(rng, penalty, likelihood)
+    pool, labelled = objective.terms
+
+    def charged(labelled):
+        values = [
+            Objective((replace(pool, alpha=alpha), labelled)).on_all_rows(theta, SEED)[0]
+            for alpha in (1.0, 0.0)
         ]
-        assert_allclose(np.mean([value for value, _ in parts]), whole[0])
-        assert_allclose(np.mean([gradient for _, gradient in parts], axis=0), whole[1], atol=1e-12)
+        return values[0] - values[1]
+
+    fewer = replace(labelled, rows=labelled.rows.take(slice(4)))
+    assert_allclose(charged(fewer), charged(labelled))
 
 
-def test_same_seed_same_value(rng):
-    objective, theta = make(rng, C2C())
-    first, again = objective.on_all_rows(theta, 1), objective.on_all_rows(theta, 1)
-    assert first[0] == again[0]
-    assert_array_equal(first[1], again[1])
-    assert objective.on_all_rows(theta, 2)[0] != first[0]
+# ----------------------------------------------------------------------- terms in general
 
 
-@pytest.mark.parametrize("penalty", VARIANTS, ids=str)
-def test_sparse_rows_are_taken_block_by_block(rng, penalty):
-    objective, theta = make(rng, penalty)
-    rows = objective.rows
-    X = np.where(rows.X > 0, rows.X, 0.0)
-    values = []
-    for container in (np.asarray, sparse.csr_array):
-        held = replace(objective, rows=Rows(container(X), rows.y, rows.weight))
-        values.append(held.on_all_rows(theta, 0))
-    assert values[0][0] == values[1][0]
-    assert_array_equal(values[0][1], values[1][1])
+@each_likelihood
+def test_an_objective_of_one_term_is_that_term(rng, likelihood):
+    term, theta = draw_term(rng, C2C(), likelihood)
+    value, gradient = Objective((term,)).on_batch(theta, (slice(None),), np.random.default_rng(1))
+    expected = term.on_batch(theta, slice(None), np.random.default_rng(1))
+    assert value == expected[0]
+    assert_array_equal(gradient, expected[1])
 
 
-# ------------------------------------------------------------------ one level of tracing
+@each_pooled
+def test_it_follows_theta_if_any_of_its_terms_does(rng, penalty):
+    objective, _ = draw_two_streams(rng, penalty, LIKELIHOODS["log_loss"])
+    assert objective.follows_theta == penalty.follows_theta
+    assert Objective(objective.terms[::-1]).follows_theta == penalty.follows_theta
 
 
 @pytest.mark.parametrize("penalty", VARIANTS, ids=str)
-def test_trace_is_one_level_deep(rng, penalty, monkeypatch):
-    """Nested traces give wrong gradients under threads; see the module docstring of network."""
-    depths, stack = [], autograd.tracer.trace_stack
-    start, enter = stack.top, type(stack).new_trace
+@each_likelihood
+def test_the_order_in_which_blocks_are_evaluated_changes_nothing(
+    rng, penalty, likelihood, monkeypatch
+):
+    """Whatever `over_blocks` does, as long as it returns the results in order."""
+    monkeypatch.setattr(blocks, "BLOCK_NUMBERS", 1)
+    term, theta = draw_term(rng, penalty, likelihood, n=150)
+    calls = []
 
-    def counted(self):
-        depths.append(self.top + 1 - start)
-        return enter(self)
+    def backwards(function, pieces):
+        calls.append(len(pieces))
+        return [function(piece) for piece in pieces[::-1]][::-1]
 
-    monkeypatch.setattr(type(stack), "new_trace", counted)
-    objective, theta = make(rng, penalty)
-    objective.on_batch(theta, slice(None), rng)
-    objective.on_all_rows(theta, 0)
-    assert depths == [1, 1]
+    value, gradient = Objective((term,)).on_all_rows(theta, SEED)
+    other, other_gradient = Objective((term,), over_blocks=backwards).on_all_rows(theta, SEED)
+    assert value == other
+    assert_array_equal(gradient, other_gradient)
+    assert set(calls) == {3}
 
 
-@pytest.mark.parametrize("penalty", VARIANTS, ids=str)
+@each_pooled
 def test_gradients_in_threads_equal_those_in_sequence(rng, penalty):
-    objective, theta = make(rng, penalty)
-    thetas = [theta + 0.1 * rng.normal(size=theta.shape) for _ in range(40)]
-    expected = [objective.on_all_rows(theta, 0) for theta in thetas]
+    """Of two terms, each a trace of its own."""
+    objective, theta = draw_two_streams(rng, penalty, LIKELIHOODS["log_loss"])
+    thetas = [theta + 0.1 * rng.normal(size=theta.shape) for _ in range(20)]
+    expected = [objective.on_all_rows(theta, SEED) for theta in thetas]
     found = [None] * len(thetas)
 
     def work(indices):
         for i in indices:
-            found[i] = objective.on_all_rows(thetas[i], 0)
+            found[i] = objective.on_all_rows(thetas[i], SEED)
 
-    run_in_threads(*(lambda k=k: work(range(k, 40, 4)) for k in range(4)))
+    run_in_threads(*(lambda k=k: work(range(k, 20, 4)) for k in range(4)))
     for (value, gradient), (value_found, gradient_found) in zip(expected, found, strict=True):
         assert value == value_found
         assert_array_equal(gradient, gradient_found)
 
 
-@pytest.mark.parametrize("penalty", VARIANTS, ids=str)
-def test_float32_stays_float32(rng, penalty):
-    objective, theta = make(rng, penalty)
-    rows = objective.rows
-    rows = Rows(*(part.astype(np.float32) for part in (rows.X, rows.y, rows.weight)))
-    epsilon = np.array([0.1, 0.0, 0.4, 1.0])
-    single = replace(objective, rows=rows, epsilon=epsilon)
-    value, gradient = single.on_batch(theta.astype(np.float32), slice(None), rng)
-    assert gradient.dtype == np.float32
-    assert np.isfinite(value)
+# -------------------------------------------------------------------------------- its rows
 
 
-def test_a_penalty_that_is_not_one_cost_a_row_is_refused(rng):
-    class Total(Penalty):
-        def value(self, network, family, theta, probe, outputs):
-            return (outputs.clean**2).sum()
+def test_an_epoch_is_a_pass_over_the_rows_of_the_first_term(rng):
+    objective, _ = draw_two_streams(rng, C2C(), LIKELIHOODS["log_loss"])
+    deal = objective.deal(10, (None, None))
+    assert deal.n_batches == 3
+    sizes = [tuple(part.stop - part.start for part in batches) for batches in deal.epoch()]
+    # Of the labelled rows there are only nine.
+    assert sizes == [(10, 9), (10, 9), (5, 9)]
 
-    objective, theta = make(rng, Total())
-    with pytest.raises(ValueError, match=r"Total.value must return one cost a row.*\(9,\).*\(\)"):
-        objective.on_batch(theta, slice(None), rng)
+
+def test_batches_are_not_larger_than_there_are_rows(rng):
+    objective, _ = draw_two_streams(rng, C2C(), LIKELIHOODS["log_loss"])
+    (batches,) = objective.deal(1000, (None, None)).epoch()
+    assert batches == (slice(0, N_POOL), slice(0, N_LABELLED))
+    turned = Objective(objective.terms[::-1])
+    (batches,) = turned.deal(1000, (None, None)).epoch()
+    assert batches == (slice(0, N_LABELLED), slice(0, N_LABELLED))
+
+
+def test_there_may_be_more_generators_than_terms(rng):
+    term, _ = draw_term(rng, C2C())
+    (batches,) = Objective((term,)).deal(9, (rng, rng)).epoch()
+    assert len(batches) == 1
+    assert_array_equal(np.sort(batches[0]), np.arange(9))
+
+
+def test_the_outputs_in_numpy_are_those_of_plain_autograd(rng):
+    """The oracle of this file against the other one."""
+    term, theta = draw_term(rng, NoPenalty())
+    h, J = outputs_and_jacobians(term.network, theta, term.rows.X)
+    assert_allclose(h, forward(term.network.layer_units, "tanh", theta, term.rows.X))
+    assert_allclose(J.swapaxes(1, 2), term.network.jacobian(theta, term.rows.X))

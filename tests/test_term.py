@@ -27,6 +27,11 @@ from skc2c.objective import Objective
 from skc2c.penalties import PENALTIES, NoPenalty, Outputs, Probe
 
 each_likelihood = pytest.mark.parametrize("likelihood", LIKELIHOODS.values(), ids=LIKELIHOODS)
+each_variant_and_label = pytest.mark.parametrize(
+    ("penalty", "has_labels"),
+    [(p, True) for p in VARIANTS] + [(p, False) for p in VARIANTS if p.needs_no_label],
+    ids=str,
+)
 each_variant = pytest.mark.parametrize("penalty", VARIANTS, ids=str)
 ALL = slice(None)
 
@@ -82,9 +87,8 @@ def test_gradient_equals_finite_differences(rng, name, likelihood, activation, h
     assert_gradient(lambda theta: on_all_rows(held, theta, 0)[0], gradient, theta, rng)
 
 
-@each_variant
+@each_variant_and_label
 @each_likelihood
-@pytest.mark.parametrize("has_labels", [True, False], ids=["labels", "no labels"])
 def test_gradient_of_a_step_equals_plain_autograd(rng, penalty, likelihood, has_labels):
     """The whole traced term with fused layers, against one without."""
     term, theta = draw_term(rng, penalty, likelihood)
@@ -209,6 +213,24 @@ def test_gradient_of_many_blocks_equals_finite_differences(rng, likelihood, monk
     assert_gradient(lambda theta: on_all_rows(term, theta, 0)[0], gradient, theta, rng)
 
 
+@pytest.mark.parametrize("numbers", [2**17, 1])
+@each_variant
+@each_likelihood
+def test_a_weight_is_a_repetition(rng, penalty, likelihood, numbers, monkeypatch):
+    """Where nothing is drawn: at a radius of zero."""
+    term, theta = draw_term(rng, penalty, likelihood, n=100, epsilon=0.0)
+    weight = rng.integers(1, 4, size=100)
+    repeated = np.repeat(np.arange(100), weight)
+    rows = term.rows
+    weighted = replace(term, rows=replace(rows, weight=weight * 1.0))
+    longer = Rows(rows.X[repeated], rows.y[repeated], np.ones(len(repeated)))
+    monkeypatch.setattr(blocks, "BLOCK_NUMBERS", numbers)
+    one = on_all_rows(weighted, theta, 0)
+    other = on_all_rows(replace(term, rows=longer), theta, 0)
+    assert_allclose(one[0], other[0], rtol=1e-11)
+    assert_allclose(one[1], other[1], rtol=1e-8, atol=1e-12)
+
+
 @each_likelihood
 def test_batches_are_unbiased(rng, likelihood):
     """Batches of any size average to the term on all rows, l2 and weights included."""
@@ -283,9 +305,8 @@ def test_gradients_in_threads_equal_those_in_sequence(rng, penalty):
         assert_array_equal(gradient, gradient_found)
 
 
-@each_variant
+@each_variant_and_label
 @each_likelihood
-@pytest.mark.parametrize("has_labels", [True, False], ids=["labels", "no labels"])
 def test_float32_stays_float32(rng, penalty, likelihood, has_labels):
     term, theta = draw_term(rng, penalty, likelihood)
     X, y, weight = (

@@ -22,16 +22,19 @@ from skc2c.estimators.targets import (
 class C2CClassifier(LabeledScoreMixin, ClassifierMixin, Perceptron):
     """Multilayer perceptron classifier that is smooth around the data.
 
-    Minimises the log-loss plus ``alpha`` times a penalty on how much the output changes
-    within a neighbourhood of radius ``epsilon`` of each row.
+    Each network minimises the log-loss plus ``alpha`` times a penalty on how much the output
+    changes within a neighbourhood of radius ``epsilon`` of each row. By default, several networks
+    are trained on different folds, the rows left out of each choose how to train, and the
+    prediction is their mean.
 
     Parameters
     ----------
     {parameters}
 
     class_weight : dict or 'balanced', default=None
-        Weights of the classes, multiplied with the sample weights. ``'balanced'``
-        weights every class inversely to its (weighted) frequency. Not for multilabel y.
+        Weights of the classes, by which sample weights are multiplied. ``'balanced'`` uses
+        weights inversely proportional to the (weighted) class frequencies. Not supported for
+        multilabel y.
 
     {last_parameters}
 
@@ -39,6 +42,11 @@ class C2CClassifier(LabeledScoreMixin, ClassifierMixin, Perceptron):
     ----------
     classes_ : ndarray of shape (n_classes,)
         Class labels; for multilabel y the indices of the outputs.
+
+    oob_decision_function_ : ndarray of shape (n_samples, n_classes) or (n_samples, n_outputs)
+        Probabilities of the training rows as predicted by the networks that were not trained
+        on them; NaN for rows that all networks were trained on, and for unlabelled rows. Only
+        available if there were folds.
 
     {attributes}
 
@@ -59,13 +67,11 @@ class C2CClassifier(LabeledScoreMixin, ClassifierMixin, Perceptron):
     --------
     >>> from sklearn.datasets import load_breast_cancer
     >>> from sklearn.model_selection import train_test_split
-    >>> from sklearn.pipeline import make_pipeline
-    >>> from sklearn.preprocessing import StandardScaler
     >>> from skc2c import C2CClassifier
     >>> X, y = load_breast_cancer(return_X_y=True)
     >>> X_train, X_test, y_train, y_test = train_test_split(X, y, random_state=0)
-    >>> clf = make_pipeline(StandardScaler(), C2CClassifier(random_state=0))
-    >>> clf.fit(X_train, y_train).score(X_test, y_test) > 0.95
+    >>> clf = C2CClassifier(random_state=0).fit(X_train, y_train)
+    >>> clf.score(X_test, y_test) > 0.95
     True
     """
 
@@ -80,16 +86,16 @@ class C2CClassifier(LabeledScoreMixin, ClassifierMixin, Perceptron):
         activation="relu",
         *,
         penalty="c2c",
-        alpha=0.03,
-        epsilon=0.3,
-        l2=1.0,
-        cv=None,
-        input_scaling=None,
-        numeric_embedding=None,
+        alpha="auto",
+        epsilon="scale",
+        l2=0.1,
+        cv=4,
+        input_scaling="robust",
+        numeric_embedding="auto",
         solver="adam",
         batch_size="auto",
-        learning_rate_init=0.001,
-        max_iter=200,
+        learning_rate_init=0.01,
+        max_iter="auto",
         shuffle=True,
         tol=1e-4,
         early_stopping=False,
@@ -122,12 +128,12 @@ class C2CClassifier(LabeledScoreMixin, ClassifierMixin, Perceptron):
         Parameters
         ----------
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
-            Training rows. Scale the features alike: `epsilon` is in their units.
+            Training rows.
         y : array-like of shape (n_samples,) or (n_samples, n_outputs)
             Labels (strings, integers, booleans), or a 0/1 indicator matrix (multilabel).
         sample_weight : array-like of shape (n_samples,), default=None
-            Weights of the rows. A row of weight zero counts as not there; rows without a label
-            weigh one.
+            Weights of the rows. Rows with zero weight are ignored; unlabelled rows have weight
+            one, unless theirs is zero.
         {fit_parameters}
 
         Returns

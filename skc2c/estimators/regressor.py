@@ -38,6 +38,11 @@ class C2CRegressor(LabeledScoreMixin, MultiOutputMixin, RegressorMixin, Perceptr
     target_scale_ : ndarray of shape (n_targets,) or None
         Scale of the targets with ``loss='gaussian_nll'``, else None.
 
+    oob_prediction_ : ndarray of shape (n_samples,) or (n_samples, n_outputs)
+        Predictions of the training rows by the networks that were not trained on them; NaN for
+        rows that all networks were trained on, and for unlabelled rows. Only available if there
+        were folds.
+
     {attributes}
 
     See Also
@@ -57,13 +62,11 @@ class C2CRegressor(LabeledScoreMixin, MultiOutputMixin, RegressorMixin, Perceptr
     --------
     >>> from sklearn.datasets import load_diabetes
     >>> from sklearn.model_selection import train_test_split
-    >>> from sklearn.pipeline import make_pipeline
-    >>> from sklearn.preprocessing import StandardScaler
     >>> from skc2c import C2CRegressor
     >>> X, y = load_diabetes(return_X_y=True)
     >>> X_train, X_test, y_train, y_test = train_test_split(X, y, random_state=0)
-    >>> reg = make_pipeline(StandardScaler(), C2CRegressor(alpha=1.0, random_state=0))
-    >>> reg.fit(X_train, y_train).score(X_test, y_test) > 0.3
+    >>> reg = C2CRegressor(random_state=0).fit(X_train, y_train)
+    >>> reg.score(X_test, y_test) > 0.3
     True
     """
 
@@ -79,16 +82,16 @@ class C2CRegressor(LabeledScoreMixin, MultiOutputMixin, RegressorMixin, Perceptr
         activation="relu",
         *,
         penalty="c2c",
-        alpha=0.03,
-        epsilon=0.3,
-        l2=1.0,
-        cv=None,
-        input_scaling=None,
-        numeric_embedding=None,
+        alpha="auto",
+        epsilon="scale",
+        l2=0.1,
+        cv=4,
+        input_scaling="robust",
+        numeric_embedding="auto",
         solver="adam",
         batch_size="auto",
-        learning_rate_init=0.001,
-        max_iter=200,
+        learning_rate_init=0.01,
+        max_iter="auto",
         shuffle=True,
         tol=1e-4,
         early_stopping=False,
@@ -121,12 +124,12 @@ class C2CRegressor(LabeledScoreMixin, MultiOutputMixin, RegressorMixin, Perceptr
         Parameters
         ----------
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
-            Training rows. Scale the features alike: `epsilon` is in their units.
+            Training rows.
         y : array-like of shape (n_samples,) or (n_samples, n_outputs)
             Targets, in any unit.
         sample_weight : array-like of shape (n_samples,), default=None
-            Weights of the rows. A row of weight zero counts as not there; rows without a label
-            weigh one.
+            Weights of the rows. Rows with zero weight are ignored; unlabelled rows have weight
+            one, unless theirs is zero.
         {fit_parameters}
 
         Returns

@@ -9,65 +9,108 @@ from skc2c.penalties import PENALTIES
 PARTS = {
     "parameters": """
 hidden_layer_sizes : int or array-like of int, default=(100,)
-    Units of every hidden layer; ``()`` makes a linear model.
+    Number of units in each hidden layer of each network; ``()`` makes a linear model.
 
 activation : {activation_names}, default='relu'
-    Activation of the hidden layers.
+    Activation function of the hidden layers.
 
 penalty : {penalty_names}, Penalty or None, default='c2c'
-    What roughness costs. ``'c2c'``: squared distance of the outputs at a row and at a
-    random point near it. ``'jacobian'``: its limit for small `epsilon`, computed exactly.
-    ``'vat'``: divergence of the output distributions at a row and at the worst point near
-    it. ``'ladder'``: as ``'c2c'``, to the output at the nearby point after a fitted denoiser.
-    ``'noise'``: no penalty, but noise of standard deviation `epsilon` is added to X in
-    training. None: a plain network. For finer settings pass an object:
-    `C2C`, `Jacobian`, `VAT`, `Ladder`, `Noise`, or your own subclass of `Penalty`.
+    How the network is kept smooth. ``'c2c'``: squared distance between the outputs at a
+    row and at a random point near it. ``'jacobian'``: the limit of ``'c2c'`` for small
+    `epsilon`, computed exactly. ``'vat'``: divergence between the output distributions at a row
+    and at the worst point near it. ``'ladder'``: like ``'c2c'``, after a learned denoiser.
+    ``'noise'``: no penalty, but noise of standard deviation `epsilon` is added to the inputs
+    during training. None: a plain network. For other settings pass an object: `C2C`,
+    `Jacobian`, `VAT`, `Ladder`, `Noise`, or your own subclass of `Penalty`.
 
-alpha : float, default=0.03
-    Strength of the penalty. No part in ``'noise'`` and None.
+alpha : float or 'auto', default='auto'
+    Strength of the penalty. With ``'auto'``, networks are trained with and without the penalty,
+    and the rows left out by `cv` decide; without folds, ``'auto'`` is 0.03. The strength that was
+    chosen is stored in `alpha_`. Ignored if `penalty` is ``'noise'`` or None.
 
-epsilon : float or array-like of shape (n_features,), default=0.3
-    Radius of the neighbourhood, in units of X: the standard deviation of a random
-    perturbation, the Euclidean length of an adversarial one. An array has one scale a
-    feature; 0 leaves that feature alone (a one-hot column, say). No part in None.
+epsilon : float, array-like of shape (n_features,) or 'scale', default='scale'
+    Radius of the neighbourhood in units of the scaled inputs (see `input_scaling`): the
+    standard deviation of random perturbations, the Euclidean length of adversarial ones. An
+    array gives each feature its own scale; 0 leaves a feature unperturbed. With ``'scale'``,
+    perturbations have a mean squared length of 1: ``1 / sqrt(n_features)`` for random
+    ones and 1 for adversarial ones, times the root mean variance of the features if
+    ``input_scaling=None``. The value is stored in `epsilon_`. Ignored if `penalty` is None.
 
-l2 : float, default=1.0
-    Weight decay: ``l2 / (2 n) ||weights||^2`` is added to the mean loss of the n rows,
-    where n is the sum of the sample weights: the scale of ``1 / C`` of logistic regression.
-    `MLPClassifier` and `MLPRegressor` call it ``alpha``.
+l2 : float, default=0.1
+    Strength of the weight decay: ``l2 / (2 n) ||weights||^2`` is added to the mean loss of the n
+    training rows, where n is the sum of their weights, so that `l2` has the scale of ``1 / C`` in
+    logistic regression. `MLPClassifier` and `MLPRegressor` call it ``alpha``.
 
-solver : {'adam', 'lbfgs'}, default='adam'
-    Mini-batch Adam, or L-BFGS on all rows, which often does better on a few hundred rows.
-    With L-BFGS random perturbations are drawn once and stay the same; adversarial ones
-    are found anew every 20 steps.
+cv : int, cross-validation generator, iterable or None, default=4
+    One network is trained for each split, on its training part, and the prediction is the
+    mean of the networks. The rows left out of each decide how long to train, how strong the
+    penalty is and whether to embed numeric columns.
+
+    - An int is a number of random folds, stratified by class. Fewer are used if there are too
+      few rows.
+    - A splitter, or an iterable of (train, test) indices, makes other splits, such as
+      `~sklearn.model_selection.GroupKFold` with ``groups`` passed to ``fit``. The indices
+      refer to the labelled rows.
+    - None: one network is trained on all rows.
+
+    Ignored if `early_stopping` or `warm_start` is True: one network is trained then.
+
+input_scaling : {'robust'} or None, default='robust'
+    How the inputs are scaled. ``'robust'``: each feature is centred at its median, divided by
+    its interquartile range and smoothly clipped to the range (-3, 3). Sparse features are
+    divided by their largest magnitude instead, which keeps zeros. The scaling is part of the
+    fitted model and applied to all rows, so no scaler is needed in front. None: inputs
+    are used as they are.
+
+numeric_embedding : {'auto', 'fourier'} or None, default='auto'
+    Whether each numeric feature, that is, one with more than two values, also enters as sines
+    and cosines of itself, with which networks learn functions that vary quickly. With
+    ``'auto'``, networks are trained with and without it, and the rows left out by `cv` decide;
+    without folds, ``'auto'`` is None. Sparse features are never embedded.
+
+solver : {'adam', 'lbfgs'} or Solver, default='adam'
+    ``'adam'``: mini-batch Adam. ``'lbfgs'``: L-BFGS on all rows, which may be faster for a few
+    hundred rows. With L-BFGS, random perturbations are drawn once and kept; adversarial ones
+    are recomputed every 20 steps. For other settings pass an object such as
+    ``skc2c.solvers.Adam(beta_1=0.8)``.
 
 batch_size : int or 'auto', default='auto'
-    Rows in a batch of Adam; ``'auto'`` is ``min(200, n_samples)``. With rows without
-    a label, an epoch is a pass over all rows, and each batch of them goes with one of as many
-    labelled rows (or all of these).
+    Number of rows in a batch of Adam; ``'auto'`` is ``min(200, n_samples)``. With unlabelled
+    rows, an epoch is a pass over all rows, and each batch is paired with an equally large batch
+    of labelled rows (all of them, if there are fewer).
 
-learning_rate_init : float, default=0.001
-    Step size of Adam.
+learning_rate_init : float, default=0.01
+    Largest learning rate of Adam. With several networks (see `cv`), the rate rises from zero and
+    falls to zero again in each of several training cycles; with one, it is constant.
 
-max_iter : int, default=200
-    Most epochs of Adam (passes over the rows), or steps of L-BFGS.
+max_iter : int or 'auto', default='auto'
+    Largest number of epochs of Adam (passes over the rows), or of iterations of L-BFGS. With
+    several networks, ``'auto'`` trains for up to 3150 steps of Adam, whatever the number of
+    rows; with one, for up to 200 iterations.
 
 shuffle : bool, default=True
-    Whether Adam visits the rows in a new order in every epoch.
+    Whether to shuffle the rows before each epoch of Adam.
 
 tol : float, default=1e-4
-    Adam, and early stopping with either solver, stop after more than `n_iter_no_change`
-    iterations in a row without an improvement of `tol`: in the loss, averaged over the last
-    `n_iter_no_change` iterations as it is noisy, or in the validation score. L-BFGS
-    stops when no entry of the gradient is larger than `tol`.
+    Tolerance of the stopping criterion if one network is trained. With Adam or early stopping,
+    training stops when the training loss (averaged over the last `n_iter_no_change`
+    iterations) or the validation score has not improved by `tol` for more than
+    `n_iter_no_change` iterations. L-BFGS stops when no entry of the gradient is larger than
+    `tol`.
 
 early_stopping : bool, default=False
-    Hold out `validation_fraction` of the rows and stop when the score on them (accuracy
-    or R2) no longer improves. The best parameters are kept. Works with both solvers.
+    Whether to hold out `validation_fraction` of the rows, to stop when the score on them no
+    longer improves, and to keep the best parameters. Not needed with `cv`, which uses all
+    rows for training.
+
+scoring : str, callable or None, default=None
+    Score of the held-out rows in early stopping: the name of a scorer or a callable
+    ``(estimator, X, y) -> float``. None is the negative mean loss, weighted like the
+    training rows.
 
 validation_fraction : float, default=0.1
-    Part of the rows to hold out, in the open interval (0, 1). Only used if
-    `early_stopping`.
+    Fraction of the rows to hold out, in the open interval (0, 1). Only used if
+    `early_stopping` is True.
 
 n_iter_no_change : int or numpy.inf, default=10
     See `tol`.
@@ -77,8 +120,8 @@ warm_start : bool, default=False
 """,
     "last_parameters": """
 missing_label : object, default=None
-    Rows whose y equals it have no label: only the penalty learns from them. -1 is usual for
-    classes and NaN for real targets. With None nothing is special: -1 is a class, and
+    Value of y that marks unlabelled rows, which contribute to the penalty only. -1 is usual for
+    classes and NaN for real targets. With None there is no such value: -1 is a class, and
     NaN in y is an error. See also ``X_unlabeled`` of `fit`.
 
 dtype : {'auto', 'float32', 'float64'}, default='auto'
@@ -95,69 +138,104 @@ verbose : bool or int, default=False
 """,
     "attributes": """
 coefs_ : list of ndarray
-    The kernel of every layer, of shape (units below, units above).
+    Kernel of each layer, of shape (units below, units above). If several networks were trained,
+    their hidden layers stand side by side, so that the prediction is that of one network:
+    kernels between hidden layers are block-diagonal then.
 
 intercepts_ : list of ndarray
-    The bias of every layer.
+    Bias of each layer.
+
+n_networks_ : int
+    Number of networks in the mean.
+
+alpha_ : float
+    Strength of the penalty. If several were tried, the one of the networks with the largest
+    weight in the mean.
+
+epsilon_ : float or ndarray of shape (n_features,)
+    Radius of the neighbourhood, in units of the scaled inputs.
+
+input_center_ : ndarray of shape (n_features,) or None
+    What is subtracted from the inputs; None without `input_scaling`.
+
+input_scale_ : ndarray of shape (n_features,) or None
+    What they are multiplied by before they are clipped; 0 for constant features.
+
+embedding_columns_ : ndarray of int or None
+    Features that are embedded; None if there are none.
+
+embedding_frequencies_ : ndarray of float or None
+    Frequencies of the embedding, in turns per unit of the scaled inputs.
+
+oob_score_ : float
+    Accuracy or R2 of the rows as predicted by the networks that were not trained on them. Only
+    available if there were folds.
 
 n_features_in_ : int
-    Number of features of X.
+    Number of features seen during fit.
 
 feature_names_in_ : ndarray of shape (n_features_in_,)
-    Their names, if X had any.
+    Names of the features, if X had any that are strings.
 
 n_layers_ : int
-    Number of layers, with the input and the output.
+    Number of layers, including the input and the output.
 
 n_outputs_ : int
     Number of outputs of the network.
 
 hidden_activation_ : str
-    Activation of the hidden layers.
+    Name of the activation function of the hidden layers.
 
 out_activation_ : str
-    Activation of the output.
+    Name of the activation function of the output.
 
 n_iter_ : int
-    Iterations done: epochs of Adam, steps of L-BFGS.
+    Number of iterations: epochs of Adam, steps of L-BFGS. Of several networks, that of
+    those with the largest weight in the mean; the same holds for the following.
 
 t_ : int
-    Rows seen: ``n_iter_`` times the number of training rows.
+    Number of rows seen: ``n_iter_`` times the number of training rows of a network.
 
 loss_ : float
-    The objective, with its penalties, in the last iteration.
+    Value of the objective, including its penalties, in the last iteration.
 
 loss_curve_ : list of float
-    The objective in every iteration.
+    Value of the objective in each iteration.
 
 best_loss_ : float
-    Its minimum.
+    Minimum of `loss_curve_`.
 
 validation_scores_ : list of float or None
-    Score on the held-out rows in every iteration, if `early_stopping`.
+    Score of the held-out rows in each iteration, if `early_stopping`.
 
 best_validation_score_ : float or None
-    Their maximum.
+    Maximum of `validation_scores_`.
 
 penalty_parameters_ : ndarray
-    Fitted parameters of the penalty itself: the denoiser of ``'ladder'``; empty for others.
+    Fitted parameters of the penalty itself, one set for each network: those of the denoiser of
+    ``'ladder'``, in the units of y. Empty for other penalties.
 """,
     "notes": """
-The objective is ``mean_w nll + alpha R + l2 / (2 n) ||weights||^2`` with R the weighted
-mean over rows of the penalty, labelled and unlabelled alike, where the latter weigh one: see
+Each network minimises ``mean_w nll + alpha R + l2 / (2 n) ||weights||^2``, where R is the
+weighted mean of the penalty over all rows, labelled or not; unlabelled rows have weight one. See
 `C2C`, `Jacobian`, `VAT`, `Ladder` and `Noise` for the formulas.
-`alpha`, `epsilon` and `l2` mean the same for every batch size and both solvers.
+`alpha`, `epsilon` and `l2` have the same meaning for every batch size and for both solvers,
+except in `VAT` with a ``balance_weight``.
 """,
     "fit_parameters": """
+groups : array-like of shape (n_labeled,), default=None
+    Group of each labelled row, passed to `cv`.
 X_unlabeled : {array-like, sparse matrix} of shape (n_unlabeled, n_features), default=None
-    Further rows, which have no label, for the penalty to learn from. Scaled as X is: in a
-    `Pipeline` name it in ``transform_input``. Not copied as a whole (so it may be memory-mapped).
+    Further rows without a label, for the penalty to learn from. It is never copied as a
+    whole, so it may be memory-mapped. If a step in front transforms X, name it in
+    ``transform_input`` of the `Pipeline`.
 X_val : {array-like, sparse matrix} of shape (n_val, n_features), default=None
-    Rows to score for `early_stopping`, in the place of a part of X.
+    Rows to score in early stopping, instead of a part of X. If a step in front transforms X,
+    name it in ``transform_input`` of the `Pipeline`.
 y_val : array-like of shape (n_val,) or (n_val, n_outputs), default=None
-    Their targets.
+    Targets of these rows.
 sample_weight_val : array-like of shape (n_val,), default=None
-    Their weights.
+    Weights of these rows.
 """,
     "references": """
 M. Abbas, J. Kivinen, T. Raiko, "Close-to-clean regularization relates virtual adversarial

@@ -179,7 +179,7 @@ class MembersObjective:
         for term, batch in zip(self.terms[1:], batches[1:], strict=True):
             if batch is not None:
                 more, slope = term.on_batch(theta, batch, rng)
-                values, gradient = values + more, gradient + slope
+                values, gradient = values + term.period * more, gradient + term.period * slope
         return values, gradient
 
     def decay(self, theta):

@@ -113,8 +113,8 @@ class Term:
         )
 
     def _mean_response(self, theta, blocks, over_blocks):
-        """Mean response over all rows, if the penalty needs it and no block has them all."""
-        if not self.penalty.needs_mean_response or len(blocks) == 1:
+        """Mean response over all rows, if it is needed and not just that of the only block."""
+        if not self.penalty.needs_mean_response or (len(blocks) == 1 and self._weighs_alike):
             return None
 
         def weighted(block):
@@ -127,6 +127,11 @@ class Term:
     def total_weight(self):
         """Sum of the sample weights: the number of rows if all are one."""
         return float(self.rows.weight.sum(dtype=np.float64))
+
+    @cached_property
+    def _weighs_alike(self):
+        """Whether all rows have the same weight."""
+        return bool((self.rows.weight == self.rows.weight[0]).all())
 
     @cached_property
     def _share_of_weight(self):
