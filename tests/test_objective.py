@@ -1,6 +1,7 @@
 """The objective: a sum of terms, against plain numpy; how its rows are dealt."""
 
 from dataclasses import replace
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -43,7 +44,7 @@ def draw_two_streams(rng, penalty, likelihood, n=N_LABELLED, n_pool=N_POOL):
 def layers(network, theta):
     """Kernels and biases, cut from theta one by one."""
     units, kernels, start = network.layer_units, [], 0
-    for fan_in, fan_out in zip(units, units[1:], strict=False):
+    for fan_in, fan_out in pairwise(units):
         kernels.append(theta[start : start + fan_in * fan_out].reshape(fan_in, fan_out))
         start += fan_in * fan_out
     biases = np.split(theta[start:], np.cumsum(units[1:])[:-1])

@@ -245,7 +245,7 @@ training, ladder networks and others", 2016.
 
 
 def shared_docstrings(cls):
-    """Class decorator: put the parts in the place of their ``{name}`` lines."""
+    """Class decorator: replace each ``{name}`` line by the part of that name."""
     for documented in (cls, cls.fit):
         if documented.__doc__ is not None:  # python -OO strips docstrings
             text = re.sub(r"^( *)\{(\w+)\}$", _part, documented.__doc__, flags=re.MULTILINE)

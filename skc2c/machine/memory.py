@@ -10,7 +10,7 @@ _LARGEST = 2**25 - 2**16
 
 @cache
 def keep_freed_memory():
-    """Let the C library keep what is freed, in the place of giving it back to the system.
+    """Let the C library keep freed memory instead of returning it to the system.
 
     Steps and blocks allocate the same few arrays again and again. Given back in between, each
     of their pages costs a fault: half of the time of a full-batch evaluation (measured). glibc
