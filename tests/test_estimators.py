@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
-from oracles import run_in_threads
+from oracles import PLAIN, run_in_threads
 from scipy import sparse
 from sklearn.base import clone
 from sklearn.datasets import make_classification, make_regression
@@ -19,14 +19,17 @@ from sklearn.neural_network import MLPClassifier, MLPRegressor
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from skc2c import C2C, VAT, C2CClassifier, C2CRegressor, Jacobian, Noise
+from skc2c import C2C, VAT, C2CClassifier, C2CRegressor, Noise
+from skc2c.estimators import assembly
+from skc2c.inspection import penalty_value
+from skc2c.objective import Objective
 from skc2c.penalties import PENALTIES
-from skc2c.solvers import Monitor
+from skc2c.solvers import SOLVERS, Monitor
 
 BOTH = [C2CClassifier, C2CRegressor]
 both = pytest.mark.parametrize("cls", BOTH)
 each_penalty = pytest.mark.parametrize("penalty", PENALTIES, ids=str)
-each_solver = pytest.mark.parametrize("solver", ["adam", "lbfgs"])
+each_solver = pytest.mark.parametrize("solver", SOLVERS)
 
 
 def draw(cls, n=80, D=4):
@@ -37,7 +40,9 @@ def draw(cls, n=80, D=4):
 
 
 def quick(cls, **parameters):
-    return cls(**{"hidden_layer_sizes": (8,), "max_iter": 15, "random_state": 0, **parameters})
+    """One small network on the rows as they are."""
+    small = {"hidden_layer_sizes": (8,), "max_iter": 15, "random_state": 0}
+    return cls(**PLAIN | small | parameters)
 
 
 def state(estimator):
@@ -194,14 +199,14 @@ def test_grid_search_over_everything_inside_a_pipeline(cls):
     X, y = draw(cls)
     name = cls.__name__.lower()
     grid = {
-        f"{name}__penalty": ["c2c", "jacobian", "vat", "noise", None],
+        f"{name}__penalty": list(PENALTIES),
         f"{name}__alpha": [0.1, 1.0],
         f"{name}__epsilon": [0.1, 0.5],
     }
     pipeline = make_pipeline(StandardScaler(), quick(cls))
     search = GridSearchCV(pipeline, grid, cv=2, n_jobs=2, error_score="raise").fit(X, y)
     assert np.isfinite(search.cv_results_["mean_test_score"]).all()
-    assert len(search.cv_results_["params"]) == 20
+    assert len(search.cv_results_["params"]) == 4 * len(PENALTIES)
     scores = cross_val_score(pipeline, X, y, cv=3, n_jobs=2)
     assert_array_equal(scores, cross_val_score(pipeline, X, y, cv=3))
 
@@ -215,13 +220,19 @@ def test_penalty_objects_have_parameters_of_their_own_in_a_grid():
 
 
 @both
-@pytest.mark.parametrize(
-    ("name", "penalty"),
-    [("c2c", C2C()), ("jacobian", Jacobian()), ("vat", VAT()), ("noise", Noise())],
-)
-def test_a_name_stands_for_the_default_object(cls, name, penalty):
+@each_penalty
+def test_a_name_of_a_penalty_stands_for_the_default_object(cls, penalty):
     X, y = draw(cls)
-    assert_same_fit(quick(cls, penalty=name).fit(X, y), quick(cls, penalty=penalty).fit(X, y))
+    named, object_ = (quick(cls, penalty=p).fit(X, y) for p in (penalty, PENALTIES[penalty]()))
+    assert_same_fit(named, object_)
+
+
+@both
+@each_solver
+def test_a_name_of_a_solver_stands_for_the_default_object(cls, solver):
+    X, y = draw(cls)
+    named, object_ = (quick(cls, solver=s).fit(X, y) for s in (solver, SOLVERS[solver]()))
+    assert_same_fit(named, object_)
 
 
 # ------------------------------------------------------------------- the meaning of things
@@ -242,7 +253,7 @@ def test_same_parameters_same_predictions_as_scikit_learn(activation):
     settings = {"hidden_layer_sizes": (6, 5), "activation": activation, "max_iter": 5}
     for target in (y, labels, multilabel):
         mlp = MLPClassifier(**settings, random_state=0).fit(X, target)
-        ours = as_ours(mlp, C2CClassifier(**settings), X, target)
+        ours = as_ours(mlp, C2CClassifier(**PLAIN | settings), X, target)
         assert ours.out_activation_ == mlp.out_activation_
         assert_allclose(ours.predict_proba(X), mlp.predict_proba(X), rtol=1e-6)
         assert_allclose(ours.predict_log_proba(X), mlp.predict_log_proba(X), rtol=1e-6)
@@ -250,7 +261,7 @@ def test_same_parameters_same_predictions_as_scikit_learn(activation):
     for target in (X[:, 0], X[:, :2]):
         mlp = MLPRegressor(**settings, random_state=0).fit(X, target)
         assert_allclose(
-            as_ours(mlp, C2CRegressor(**settings), X, target).predict(X), mlp.predict(X)
+            as_ours(mlp, C2CRegressor(**PLAIN | settings), X, target).predict(X), mlp.predict(X)
         )
 
 
@@ -282,8 +293,6 @@ def test_alpha_zero_is_no_penalty(cls, solver):
 @each_solver
 @pytest.mark.parametrize("penalty", ["c2c", "jacobian", "vat"])
 def test_more_alpha_is_smoother(cls, solver, penalty):
-    from skc2c.inspection import penalty_value
-
     X, y = draw(cls)
     values = []
     for alpha in (0.0, 0.1, 10.0):
@@ -309,18 +318,16 @@ def test_dtype_of_attributes_and_predictions_is_that_of_X(cls, solver, dtype, X_
 
 @both
 def test_training_dtype_is_float32_for_adam_and_float64_for_lbfgs(cls, monkeypatch):
-    from skc2c.objective import Objective
-
     X, y = draw(cls)
     seen = set()
-    differentiate = Objective._differentiate
+    for name in ("on_batch", "on_all_rows"):
 
-    def spy(self, theta, *args, **kwargs):
-        value, gradient = differentiate(self, theta, *args, **kwargs)
-        seen.add((theta.dtype.name, gradient.dtype.name))
-        return value, gradient
+        def spy(self, theta, *args, method=getattr(Objective, name), **kwargs):
+            value, gradient = method(self, theta, *args, **kwargs)
+            seen.add((theta.dtype.name, gradient.dtype.name))
+            return value, gradient
 
-    monkeypatch.setattr(Objective, "_differentiate", spy)
+        monkeypatch.setattr(Objective, name, spy)
     for solver, expected in (("adam", "float32"), ("lbfgs", "float64")):
         for penalty in PENALTIES:
             seen.clear()
@@ -388,7 +395,7 @@ def test_csr_with_duplicate_entries_is_the_sum_of_them(cls, solver):
 def test_subclass_with_parameters_of_its_own(cls):
     class Narrow(cls):
         def __init__(self, width=5, alpha=0.5):
-            super().__init__((width,), alpha=alpha, max_iter=5)
+            super().__init__((width,), **PLAIN | {"alpha": alpha, "max_iter": 5})
             self.width = width
 
     X, y = draw(cls)
@@ -442,17 +449,15 @@ def test_early_stopping_keeps_the_best_model(cls, solver):
 
 @both
 def test_validation_score_is_the_estimators_score_on_held_out_rows(cls, monkeypatch):
-    from skc2c.estimators import perceptron
-
     X, y = draw(cls, n=200)
     kept = {}
-    split = perceptron.train_test_split
+    split = assembly.train_test_split
 
     def spy(rows, **kwargs):
         kept["train"], kept["held_out"] = split(rows, **kwargs)
         return kept["train"], kept["held_out"]
 
-    monkeypatch.setattr(perceptron, "train_test_split", spy)
+    monkeypatch.setattr(assembly, "train_test_split", spy)
     weight = np.linspace(1, 2, 200)
     estimator = quick(cls, early_stopping=True, validation_fraction=0.25).fit(X, y, weight)
     rows = kept["held_out"]
@@ -510,14 +515,14 @@ def test_unfinished_fit_warns_of_it(cls, solver):
 @each_solver
 def test_ctrl_c_warns_and_leaves_a_usable_model(cls, solver, monkeypatch):
     X, y = draw(cls)
-    update = Monitor.update
+    note = Monitor.__call__
 
     def interrupt(self, theta, loss):
-        update(self, theta, loss)
+        note(self, theta, loss)
         if len(self.loss_curve) == 4:
             raise KeyboardInterrupt
 
-    monkeypatch.setattr(Monitor, "update", interrupt)
+    monkeypatch.setattr(Monitor, "__call__", interrupt)
     estimator = quick(cls, solver=solver)
     with pytest.warns(UserWarning, match="interrupted by user"):
         estimator.fit(X, y)

@@ -1,8 +1,11 @@
+"""Training rows: their canonical order, and matrices of which only some rows are copied."""
+
 import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
 from scipy import sparse
-from skc2c.rows import Rows
+
+from skc2c.data.rows import Picked, Rows, Stack
 
 containers = pytest.mark.parametrize(
     "container", [np.asarray, sparse.csr_array, sparse.csr_matrix], ids=["dense", "array", "matrix"]
@@ -47,7 +50,7 @@ def test_canonical_rows_do_not_depend_on_order_or_repetition(rng, container):
 
 
 def test_rows_with_equal_keys_are_merged_only_if_equal(rng, monkeypatch):
-    monkeypatch.setattr("skc2c.rows._hash", lambda values: np.zeros(len(values), np.uint64))
+    monkeypatch.setattr("skc2c.data.rows._hash", lambda values: np.zeros(len(values), np.uint64))
     X = np.array([[1.0], [1.0], [2.0], [2.0]])
     rows = Rows(X, np.zeros((4, 1)), np.ones(4)).canonical()
     assert_array_equal(rows.take(slice(None)).X.ravel(), [1, 2])
@@ -77,3 +80,69 @@ def test_canonical_rows_do_not_copy_X(rng):
     whole = rows.take(slice(None))
     assert_array_equal(rows.take(picked).X, whole.X[picked])
     assert_array_equal(rows.take(picked).y, whole.y[picked])
+
+
+@containers
+def test_rows_without_targets_have_a_canonical_order_too(rng, container):
+    X, _ = draw(rng)
+    weight = rng.integers(1, 4, size=40).astype(float)
+    order = rng.permutation(40)
+    found = [
+        Rows(container(X[places]), None, weight[places]).canonical().take(slice(None))
+        for places in (np.arange(40), order)
+    ]
+    assert found[0].y is None
+    assert_array_equal(dense(found[0].X), dense(found[1].X))
+    assert_array_equal(found[0].weight, found[1].weight)
+    assert found[0].weight.sum() == weight.sum()
+
+
+def test_canonical_order_of_canonical_rows_is_the_same(rng):
+    X, y = draw(rng)
+    once = Rows(X, y, np.ones(40)).canonical()
+    twice = once.canonical()
+    assert_array_equal(twice.take(slice(None)).X, once.take(slice(None)).X)
+    assert_array_equal(twice.weight, once.weight)
+
+
+@containers
+def test_canonical_order_of_a_stack_is_that_of_its_rows(rng, container, monkeypatch):
+    """Hashed part by part."""
+    monkeypatch.setattr("skc2c.data.rows._CHUNK", 7)
+    X, _ = draw(rng)
+    stack = Stack([X[:15], container(X[15:])], np.float64)
+    found = Rows(stack, None, np.ones(40)).canonical().take(slice(None))
+    expected = Rows(X, None, np.ones(40)).canonical().take(slice(None))
+    assert_array_equal(found.X, expected.X)
+    assert_array_equal(found.weight, expected.weight)
+
+
+# ------------------------------------------------------------------------ stacked and picked
+
+PICKS = {
+    "slice": slice(3, 33),
+    "all": slice(None),
+    "indices": np.array([39, 0, 16, 0, 15, 14]),
+    "none": np.array([], dtype=int),
+}
+
+
+@containers
+@pytest.mark.parametrize("picked", PICKS.values(), ids=PICKS)
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_a_stack_is_its_matrices_on_top_of_each_other(rng, container, picked, dtype):
+    X, _ = draw(rng)
+    stack = Stack([X[:15], container(X[15:16]), container(X[16:])], dtype)
+    assert stack.shape == (40, 3)
+    assert stack[picked].dtype == dtype
+    assert_array_equal(stack[picked], X[picked])
+
+
+@containers
+@pytest.mark.parametrize("picked", [slice(2, 5), np.array([4, 0, 4])], ids=["slice", "indices"])
+def test_picked_rows_are_those_of_the_matrix(rng, container, picked):
+    X, _ = draw(rng)
+    places = np.array([7, 3, 3, 39, 0])
+    rows = Picked(container(X), places)
+    assert rows.shape == (5, 3)
+    assert_array_equal(dense(rows[picked]), X[places[picked]])

@@ -85,6 +85,12 @@ def test_string_labels(rng):
     same(clf, quick(missing_label=-1).fit(X, y))
 
 
+def test_labels_of_mixed_kinds():
+    nan = float("nan")
+    clf = quick(missing_label=nan).fit(moons()[0][:6], ["a", "b"] * 2 + [nan] * 2)
+    assert_array_equal(clf.classes_, ["a", "b"])
+
+
 def test_by_default_nothing_is_special():
     X, y = make_moons(60, random_state=0)
     y = 2 * y - 1
@@ -134,49 +140,6 @@ def test_penalties_that_need_labels_say_so(penalty):
     with pytest.warns(UserWarning, match="learns nothing from rows without a label"):
         clf = quick(penalty=penalty, missing_label=-1).fit(X, y)
     same(clf, quick(penalty=penalty).fit(X[:10], y[:10]))
-
-
-def test_is_missing_of_many_kinds():
-    assert_array_equal(is_missing([1, -1], None), [False, False])
-    assert_array_equal(is_missing([1.0, np.nan], float("nan")), [False, True])
-    assert_array_equal(is_missing(np.array(["a", None], object), "a"), [True, False])
-    assert_array_equal(is_missing([1, 2], "a"), [False, False])
-
-
-def test_marks_of_every_kind_are_found():
-    nan, expected = float("nan"), [False, False, True]
-    for y, mark in [
-        (["a", "b", nan], nan),
-        (["a", "b", -1], -1),
-        (np.array(["a", "b", None], object), nan),
-        (np.array([0, 1, -1], object), -1),
-        ([True, False, None], nan),
-        ([1.5, 2.5, None], nan),
-        (pd.Series(["a", "b", None], dtype="string"), pd.NA),
-        (pd.Series(["a", "b", None], dtype="string"), nan),
-        (pd.Series([0, 1, None], dtype="Int64"), pd.NA),
-        (pd.Series(["a", "b", "?"], dtype="category"), "?"),
-    ]:
-        missing = is_missing(y, mark)
-        assert_array_equal(missing, expected)
-        labels = drop_missing(y, missing)
-        assert labels.dtype.kind in "iufbU", y
-        assert len(labels) == 2
-    clf = quick(missing_label=nan).fit(moons()[0][:6], ["a", "b"] * 2 + [nan] * 2)
-    assert_array_equal(clf.classes_, ["a", "b"])
-
-
-@pytest.mark.parametrize(
-    ("y", "mark", "message"),
-    [
-        (np.array(["a", "b"]), -1, "y holds strings"),
-        ([0, 1], [0, 1], "missing_label must be one value"),
-        (sparse.csr_matrix(np.eye(2)), -1, "sparse y"),
-    ],
-)
-def test_marks_that_cannot_be_are_refused(y, mark, message):
-    with pytest.raises(ValueError, match=message):
-        is_missing(y, mark)
 
 
 def test_missing_targets_without_a_mark_are_an_error():

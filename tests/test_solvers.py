@@ -1,216 +1,259 @@
+"""The contract of a solver, for every one in the table."""
+
+import pickle
+
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
-from scipy.optimize import rosen, rosen_der
+from sklearn.base import clone
 
-from skc2c.solvers import DivergenceError, Monitor, adam, batches, lbfgs
+from skc2c.solvers import SCHEDULES, SOLVERS, Adam, DivergenceError, Monitor, Solver, make_solver
 
+each_solver = pytest.mark.parametrize("name", SOLVERS)
 CURVATURE = np.array([1.0, 10.0, 100.0])
 
 
-def bowl(theta, batch=None):
+def bowl(theta):
     return 0.5 * (CURVATURE * (theta - 1) ** 2).sum(), CURVATURE * (theta - 1)
 
 
-def one_batch():
-    return [slice(0, 10)]
+class Problem:
+    """A function of theta, as solvers of either kind see it."""
+
+    follows_theta = False
+    n_batches = 1
+
+    def __init__(self, function=bowl):
+        self.function = function
+
+    def epoch(self):
+        yield slice(0, 10), 10
+
+    def on_batch(self, theta, batch):
+        return self.function(theta)
+
+    def hold(self, theta):
+        return self.function
 
 
-def patient(**kwargs):
-    return Monitor(tol=0.0, n_iter_no_change=np.inf, **kwargs)
+def noted(stop_after=np.inf):
+    """A hook, and the list of the parameters and losses that it is shown."""
+    seen = []
+
+    def hook(theta, loss):
+        seen.append((theta.copy(), loss))
+        return len(seen) >= stop_after
+
+    return hook, seen
 
 
-def run_adam(function=bowl, theta=None, **kwargs):
+def run(name, function=bowl, theta=None, hook=None, **settings):
     theta = np.zeros(3) if theta is None else theta
-    settings = {"learning_rate": 0.1, "max_iter": 500, "monitor": patient(), **kwargs}
-    return adam(function, theta, one_batch, **settings)
+    hook = noted()[0] if hook is None else hook
+    settings = {"learning_rate": 0.1, "max_iter": 500, "tol": 1e-8, **settings}
+    return SOLVERS[name]().minimize(Problem(function), theta, hook, **settings)
 
 
-def run_lbfgs(function=bowl, theta=None, **kwargs):
-    theta = np.zeros(3) if theta is None else theta
-    settings = {"tol": 1e-8, "max_iter": 200, "monitor": patient(), **kwargs}
-    return lbfgs(lambda held: function, theta, **settings)
+# -------------------------------------------------------------------------------- descending
 
 
-both = pytest.mark.parametrize("run", [run_adam, run_lbfgs], ids=["adam", "lbfgs"])
+@each_solver
+def test_finds_the_bottom_of_a_bowl(name):
+    hook, seen = noted()
+    descent = run(name, hook=hook)
+    assert_allclose(descent.theta, 1.0, atol=1e-3)
+    assert_array_equal(seen[-1][0], descent.theta)
+    assert seen[-1][1] == descent.loss
+    assert not descent.interrupted
 
 
-@both
-def test_finds_the_bottom_of_a_bowl(run):
-    solution = run()
-    assert_allclose(solution.theta, 1.0, atol=1e-3)
-    assert solution.n_iter == len(solution.loss_curve)
-    assert solution.loss == solution.loss_curve[-1]
-    assert solution.best_loss == min(solution.loss_curve)
+@each_solver
+def test_losses_are_those_of_the_iterations(name):
+    """Of Adam those along the way, of L-BFGS those at the end of the step."""
+    hook, seen = noted()
+    run(name, hook=hook, max_iter=20)
+    losses = [loss for _, loss in seen]
+    before = [np.zeros(3)] + [theta for theta, _ in seen]
+    expected = before[:-1] if SOLVERS[name]().is_stochastic else before[1:]
+    assert_allclose(losses, [bowl(theta)[0] for theta in expected])
 
 
-def test_lbfgs_finds_the_bottom_of_a_valley():
-    solution = run_lbfgs(lambda theta: (rosen(theta), rosen_der(theta)), np.zeros(5))
-    assert_allclose(solution.theta, 1.0, atol=1e-5)
-    assert solution.message is None
-
-
-def test_adam_follows_the_formulas_of_its_paper(rng):
-    """Algorithm 1 of Kingma & Ba, written out naively."""
-    gradients = rng.normal(size=(20, 3))
-    supply = iter(gradients)
-    solution = run_adam(lambda theta, batch: (1.0, next(supply)), max_iter=20)
-    theta, m, v = np.zeros(3), np.zeros(3), np.zeros(3)
-    for t, g in enumerate(gradients, start=1):
-        m = 0.9 * m + 0.1 * g
-        v = 0.999 * v + 0.001 * g**2
-        theta = theta - 0.1 * (m / (1 - 0.9**t)) / (np.sqrt(v / (1 - 0.999**t)) + 1e-8)
-    assert_allclose(solution.theta, theta, rtol=1e-5)
-
-
-@both
-def test_leaves_its_start_alone(run):
+@each_solver
+def test_leaves_its_start_alone(name):
     theta = np.zeros(3)
-    run(theta=theta)
+    run(name, theta=theta)
     assert_array_equal(theta, 0.0)
 
 
-def test_adam_keeps_float32():
-    def single(theta, batch):
-        assert theta.dtype == np.float32
+@each_solver
+def test_it_holds_no_state(name):
+    """One object serves many fits."""
+    solver = SOLVERS[name]()
+    before = pickle.dumps(vars(solver))
+    settings = {"learning_rate": 0.1, "max_iter": 10, "tol": 0.0}
+    found = [solver.minimize(Problem(), np.zeros(3), noted()[0], **settings) for _ in range(2)]
+    assert_array_equal(found[0].theta, found[1].theta)
+    assert pickle.dumps(vars(solver)) == before
+
+
+@each_solver
+def test_says_when_it_has_not_converged(name):
+    hook, seen = noted()
+    descent = run(name, hook=hook, max_iter=2)
+    assert len(seen) == 2
+    assert "max_iter=2" in descent.message
+
+
+@each_solver
+@pytest.mark.parametrize("after", [1, 3])
+def test_stops_when_the_hook_says_so(name, after):
+    hook, seen = noted(stop_after=after)
+    descent = run(name, hook=hook)
+    assert len(seen) == after
+    assert_array_equal(descent.theta, seen[-1][0])
+    assert descent.loss == seen[-1][1]
+    assert descent.message is None
+
+
+@each_solver
+def test_stopping_in_the_last_iteration_is_not_a_lack_of_iterations(name):
+    assert run(name, hook=noted(stop_after=2)[0], max_iter=2).message is None
+
+
+@each_solver
+def test_its_dtype_is_that_of_its_attribute(name):
+    """The default of training; solvers keep what they are given."""
+    solver = SOLVERS[name]()
+    assert np.dtype(solver.dtype) in (np.dtype("float32"), np.dtype("float64"))
+
+    def typed(theta):
+        assert theta.dtype == solver.dtype
         value, gradient = bowl(theta)
-        return value, gradient.astype(np.float32)
+        return value, gradient.astype(solver.dtype)
 
-    assert run_adam(single, np.zeros(3, np.float32)).theta.dtype == np.float32
-
-
-@both
-def test_says_when_it_has_not_converged(run):
-    solution = run(max_iter=2)
-    assert solution.n_iter == 2
-    assert solution.message is not None
+    descent = run(name, typed, np.zeros(3, solver.dtype), max_iter=5)
+    assert descent.theta.dtype == solver.dtype
 
 
-@both
-def test_keeps_the_best_parameters_on_validation(run):
-    """The score peaks on the way; the solver stops after it and returns the peak."""
-    visited = []
-
-    def score(theta):
-        visited.append(theta.copy())
-        return -abs(theta[0] - 0.5)
-
-    solution = run(monitor=Monitor(tol=0.0, n_iter_no_change=2, score=score))
-    best = int(np.argmax(solution.validation_scores))
-    assert_array_equal(solution.theta, visited[best])
-    assert solution.best_validation_score == solution.validation_scores[best]
-    assert solution.message is None
-    assert len(visited) - 1 - best <= 3
+@each_solver
+def test_the_state_is_a_plain_record(name):
+    state = run(name, max_iter=3).state
+    assert isinstance(state, dict)
+    for key, value in state.items():
+        assert isinstance(key, str)
+        assert isinstance(value, (np.ndarray, int, float, str)), key
 
 
-def test_adam_stops_when_the_loss_no_longer_falls():
-    solution = run_adam(monitor=Monitor(tol=1e-4, n_iter_no_change=5), max_iter=5000)
-    assert solution.n_iter < 1000
-    assert solution.message is None
+# ------------------------------------------------------------------------- what goes wrong
 
 
-@both
-def test_a_loss_that_is_not_finite_is_an_error(run):
-    with pytest.raises(DivergenceError, match="the loss became nan"):
-        run(lambda theta, batch=None: (np.nan, np.zeros(3)))
-
-
-@both
-def test_ctrl_c_keeps_what_there_is(run):
+@each_solver
+def test_ctrl_c_keeps_the_last_finished_iteration(name):
+    hook, seen = noted()
     calls = []
 
-    def interrupted(theta, batch=None):
-        calls.append(theta.copy())
+    def interrupted(theta):
+        calls.append(None)
         if len(calls) == 6:
             raise KeyboardInterrupt
         return bowl(theta)
 
-    with pytest.warns(UserWarning, match="interrupted"):
-        solution = run(interrupted)
-    assert bowl(solution.theta)[0] < bowl(np.zeros(3))[0]
-    assert solution.n_iter >= 1
+    descent = run(name, interrupted, hook=hook)
+    assert descent.interrupted
+    assert_array_equal(descent.theta, seen[-1][0])
+    assert bowl(descent.theta)[0] < bowl(np.zeros(3))[0]
 
 
-@both
-def test_ctrl_c_before_the_first_iteration_keeps_the_start(run):
-    def interrupted(theta, batch=None):
-        raise KeyboardInterrupt
-
-    with pytest.warns(UserWarning, match="interrupted"):
-        solution = run(interrupted)
-    assert_array_equal(solution.theta, 0.0)
-    assert solution.n_iter == 0
-    assert np.isnan(solution.loss)
-
-
-@both
-def test_verbose_prints_every_iteration(run, capsys):
-    solution = run(max_iter=3, monitor=patient(verbose=True, score=lambda theta: 0.5))
-    lines = capsys.readouterr().out.splitlines()
-    assert lines[0] == f"Iteration 1, loss = {solution.loss_curve[0]:.8f}"
-    assert lines.count("Validation score: 0.500000") == 3
-
-
-@pytest.mark.parametrize("size", [1, 3, 10])
-def test_batches_cover_the_rows_once(rng, size):
-    for draws in (None, rng):
-        parts = [np.arange(10)[batch] for batch in batches(10, size, draws)]
-        assert_array_equal(np.sort(np.concatenate(parts)), np.arange(10))
-        assert {len(part) for part in parts[:-1]} <= {size}
-
-
-def test_batches_are_shuffled_anew(rng):
-    first, second = (np.concatenate(list(batches(100, 7, rng))) for _ in range(2))
-    assert (first != second).any()
-
-
-def test_lbfgs_that_starts_at_the_bottom_reports_its_loss():
-    solution = run_lbfgs(theta=np.ones(3))
-    assert solution.n_iter == 0
-    assert solution.loss == solution.best_loss == 0.0
-
-
-def test_lbfgs_follows_an_objective_that_moves():
-    """Each round sees one bowl; its centre is 1 + held / 2, so that the rounds end at 2."""
+@each_solver
+def test_ctrl_c_in_the_hook_keeps_what_it_was_shown_or_what_was_before(name):
     seen = []
 
-    def hold(held):
-        centre = 1 + held.copy() / 2
-        seen.append(centre)
-        return lambda theta: (0.5 * ((theta - centre) ** 2).sum(), theta - centre)
+    def hook(theta, loss):
+        seen.append(theta.copy())
+        if len(seen) == 4:
+            raise KeyboardInterrupt
+        return False
 
-    solution = lbfgs(hold, np.zeros(3), tol=1e-8, max_iter=500, monitor=patient(), moves=True)
-    assert_allclose(solution.theta, 2.0, atol=1e-6)
-    assert solution.message is None
-    assert len(seen) > 10
-    assert solution.n_iter == len(solution.loss_curve)
-    once = lbfgs(hold, np.zeros(3), tol=1e-8, max_iter=500, monitor=patient())
-    assert_allclose(once.theta, 1.0)
+    descent = run(name, hook=hook)
+    assert descent.interrupted
+    assert any(np.array_equal(descent.theta, theta) for theta in seen[-2:])
 
 
-def test_rounds_together_keep_to_max_iter():
-    def hold(held):
-        centre = -held
-        return lambda theta: (0.5 * ((theta - centre) ** 2).sum(), theta - centre)
+@each_solver
+def test_ctrl_c_before_the_first_iteration_keeps_the_start(name):
+    def interrupted(theta):
+        raise KeyboardInterrupt
 
-    solution = lbfgs(hold, np.ones(3), tol=1e-8, max_iter=7, monitor=patient(), moves=True)
-    assert solution.n_iter == 7
-    assert "max_iter=7" in solution.message
-
-
-def test_parameters_that_are_not_finite_are_an_error():
-    with pytest.raises(DivergenceError, match="parameters became"):
-        run_adam(lambda theta, batch: (1.0, np.full(3, np.nan)), max_iter=1)
+    descent = run(name, interrupted)
+    assert descent.interrupted
+    assert_array_equal(descent.theta, 0.0)
+    assert np.isnan(descent.loss)
 
 
-def test_adam_does_not_take_a_lucky_loss_for_the_best(rng):
-    """A noisy loss that still falls: one low draw early on must not end the fit."""
-    state = {"k": 0}
+@each_solver
+def test_a_loss_that_is_not_finite_is_an_error(name):
+    """Found by the monitor, which watches every iteration, or by the solver itself."""
+    hook = Monitor(tol=0.0, n_iter_no_change=np.inf)
+    with pytest.raises(DivergenceError, match="the loss became nan"):
+        run(name, lambda theta: (np.nan, np.zeros(3)), hook=hook)
 
-    def noisy(theta, batch):
-        state["k"] += 1
-        luck = -0.2 if state["k"] == 5 else 0.02 * rng.normal()
-        return 2.0 - 0.01 * state["k"] + luck, np.zeros(3)
 
-    monitor = Monitor(tol=1e-4, n_iter_no_change=10)
-    assert run_adam(noisy, monitor=monitor, max_iter=100).n_iter == 100
+@pytest.mark.parametrize("name", [name for name, cls in SOLVERS.items() if cls.is_stochastic])
+def test_parameters_that_are_not_finite_are_an_error(name):
+    """Of a solver that takes every step; a line search takes none that goes nowhere."""
+    hook = Monitor(tol=0.0, n_iter_no_change=np.inf)
+    with pytest.raises(DivergenceError, match="the parameters became infinite in iteration 1"):
+        run(name, lambda theta: (1.0, np.full(3, np.nan)), hook=hook, max_iter=1)
+
+
+# ------------------------------------------------------------------------ names and settings
+
+
+@each_solver
+def test_a_name_stands_for_the_default_object(name):
+    assert type(make_solver(name)) is SOLVERS[name]
+    assert make_solver(name).get_params() == SOLVERS[name]().get_params()
+
+
+def test_an_object_is_taken_as_it_is():
+    solver = Adam(beta_1=0.5)
+    assert make_solver(solver) is solver
+
+
+@each_solver
+def test_solvers_clone_and_print(name):
+    solver = SOLVERS[name]()
+    assert clone(solver).get_params() == solver.get_params()
+    assert type(solver).__name__ in repr(solver)
+
+
+@each_solver
+def test_a_rate_for_every_progress(name):
+    rate = SOLVERS[name]().rates(0.01, SCHEDULES["cosine"]())
+    assert all(0.0 <= rate(progress) <= 0.01 for progress in np.linspace(0, 1, 9))
+
+
+def test_a_solver_has_to_descend():
+    class Unfinished(Solver):
+        pass
+
+    for cls in (Solver, Unfinished):
+        with pytest.raises(TypeError, match="abstract.*minimize"):
+            cls()
+
+
+@pytest.mark.parametrize(
+    ("solver", "message"),
+    [
+        ("sgd", "'solver' parameter.*'adam', 'lbfgs'.*'sgd'"),
+        (3, "'solver'.*3"),
+        (Adam, "'solver'.*Adam"),
+        (Adam(beta_1=1.0), "'beta_1' parameter of Adam.*1.0"),
+        (Adam(beta_2=-0.1), "'beta_2' parameter of Adam.*-0.1"),
+        (Adam(epsilon=0.0), "'epsilon' parameter of Adam.*0.0"),
+        (Adam(schedule="linear"), "'schedule' parameter of Adam.*'linear'"),
+    ],
+)
+def test_bad_solvers_are_named(solver, message):
+    with pytest.raises(ValueError, match=message):
+        make_solver(solver)

@@ -107,6 +107,7 @@ class C2CClassifier(LabeledScoreMixin, ClassifierMixin, Perceptron):
         missing_label=None,
         dtype="auto",
         random_state=None,
+        n_jobs=None,
         verbose=False,
     ):
         self._set_parameters(locals())

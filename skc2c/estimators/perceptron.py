@@ -31,6 +31,7 @@ from skc2c.estimators.training_data import Labelled, check_training_data
 from skc2c.fitting import Streams, cross_fit, fit
 from skc2c.inspection import FittedFunction
 from skc2c.machine.memory import keep_freed_memory
+from skc2c.machine.processes import InProcesses, n_processes
 from skc2c.machine.threads import blas_threads_taken, map_in_order
 from skc2c.network import ACTIVATIONS
 from skc2c.network.blocks import outputs
@@ -82,6 +83,7 @@ class Perceptron(BaseEstimator):
         "missing_label": "no_validation",  # any object may mark a row
         "dtype": [StrOptions({"auto", "float32", "float64"})],
         "random_state": ["random_state"],
+        "n_jobs": [Integral, None],
         "verbose": ["verbose"],
     }
 
@@ -161,13 +163,24 @@ class Perceptron(BaseEstimator):
         if folds is None:
             return self._train_one(ingredients, dtype, previous, checked, increment)
         training = assemble_several(self, ingredients, folds)
-        with blas_threads_taken() as n_threads:
-            found = cross_fit(training.plan, map_in_order, n_threads)
+        found = self._cross_fit(training.plan)
         report_of_several(self, ingredients, training, found)
         return {
             **attributes_of_several(ingredients, training, found, dtype),
             **out_of_fold_attributes(ingredients, training, found, data),
         }
+
+    def _cross_fit(self, plan):
+        """Train several networks: in several processes, or here."""
+        n_jobs = n_processes(self.n_jobs)
+        if n_jobs > 1:
+            return cross_fit(plan, InProcesses(self.n_jobs), n_jobs)
+        # Steps are too small for threads, which would wait for the interpreter all the time; the
+        # blocks of a full-batch solver are not.
+        with blas_threads_taken() as n_threads:
+            if plan.solver.is_stochastic:
+                return cross_fit(plan)
+            return cross_fit(plan, map_in_order, n_threads)
 
     def _train_one(self, ingredients, dtype, previous, checked, increment):
         def as_fitted(*function):

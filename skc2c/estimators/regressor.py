@@ -103,6 +103,7 @@ class C2CRegressor(LabeledScoreMixin, MultiOutputMixin, RegressorMixin, Perceptr
         missing_label=None,
         dtype="auto",
         random_state=None,
+        n_jobs=None,
         verbose=False,
     ):
         self._set_parameters(locals())

@@ -133,6 +133,11 @@ random_state : int, RandomState instance or None, default=None
     perturbations. None seeds from the operating system; the global random state is neither
     read nor changed.
 
+n_jobs : int, default=None
+    Number of processes in which the networks of the folds are trained. None is 1, unless in a
+    ``joblib.parallel_config`` context; -1 uses all processors. Starting the processes takes
+    about a second once. The result does not depend on it.
+
 verbose : bool or int, default=False
     Whether to print the loss (and validation score) of every iteration.
 """,

@@ -71,13 +71,14 @@ class Run:
         return {member: (self.single, theta, list(self.curves[member])) for member, theta in parts}
 
     def keep(self, candidates):
-        """Go on with some of the candidates only."""
+        """Go on with some of the candidates only; say whether there are any."""
         kept = [i for i, (candidate, _) in enumerate(self.members) if candidate in candidates]
         if len(kept) < len(self.members):
             self._drop_all_but(kept)
             self.candidates = [c for c in self.candidates if c in candidates]
             if kept:
                 self._prepare()
+        return bool(kept)
 
 
 class SideBySide(Run):
@@ -195,13 +196,13 @@ def _endless(deal):
         yield from deal.epoch()
 
 
-def runs_of(plan, n_threads):
+def runs_of(plan, n_shares):
     """One run for each shape of network and each share of the folds."""
     # Candidates without a penalty need no nearby rows, and so go by themselves.
     kinds = dict.fromkeys(map(_kind, plan.candidates))
     # At least two folds in a run: some products of a single member are rounded differently,
-    # and the result would depend on the number of threads.
-    n_shares = max(1, min(n_threads, len(plan.folds) // 2))
+    # and the result would depend on the number of shares.
+    n_shares = max(1, min(n_shares, len(plan.folds) // 2))
     shares = np.array_split(np.arange(len(plan.folds)), n_shares)
     run = SideBySide if plan.solver.is_stochastic else OneByOne
     return [

@@ -6,6 +6,7 @@ of a network's training measure it. A candidate goes on as long as that helps, o
 own; in the end a mix of all ends is selected that predicts the left-out rows best.
 """
 
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -47,15 +48,15 @@ class CrossFit(NamedTuple):
     interrupted: bool
 
 
-def cross_fit(plan, over_runs=map, n_threads=1):
+def cross_fit(plan, over_runs=map, n_shares=1):
     """Carry out a plan.
 
     Parameters
     ----------
     plan : CrossPlan
     over_runs : callable, default=map
-        ``(function, runs) -> results in order``, on threads say.
-    n_threads : int, default=1
+        ``(function, runs) -> results in order``, on threads or in other processes.
+    n_shares : int, default=1
         Into how many runs to divide the folds. The result does not depend on it.
 
     Returns
@@ -67,23 +68,27 @@ def cross_fit(plan, over_runs=map, n_threads=1):
     DivergenceError
         If the parameters of all candidates become infinite.
     """
-    runs, ends, interrupted = runs_of(plan, n_threads), [], False
+    runs, ends, interrupted = runs_of(plan, n_shares), [], False
     try:
         for stop in plan.ends:
-            runs = [run for run in runs if run.candidates]
             if not runs:
                 break
-            reached = list(over_runs(lambda run, stop=stop: run.advance(stop), runs))
-            found = ends_of(plan, stop, reached)
+            runs, trained = zip(*over_runs(partial(_advance, stop=stop), runs), strict=True)
+            found = ends_of(plan, stop, trained)
             ends.extend(found)
             going_on = [end.candidate for end in found if _still_improves(end, ends, plan)]
-            for run in runs:
-                run.keep(going_on)
+            runs = [run for run in runs if run.keep(going_on)]
     except KeyboardInterrupt:
         if not ends:
             raise
         interrupted = True
     return _mix(plan, ends, interrupted)
+
+
+def _advance(run, stop):
+    """Train a run up to a step: the run, which may have been another process's, and its members."""
+    trained = run.advance(stop)
+    return run, trained
 
 
 def _still_improves(end, ends, plan):

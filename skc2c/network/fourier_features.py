@@ -10,7 +10,7 @@ import numpy as np
 from skc2c.network.layer import Layer, Record, dense, per_point
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True)
 class FourierFeatures(Layer):
     """Append ``sin(2 pi f x)`` and ``cos(2 pi f x)`` for some columns x and fixed frequencies f.
 

@@ -9,7 +9,7 @@ Shapes: ``n`` rows, ``D`` inputs, ``K`` outputs, ``H`` units of a hidden layer,
 ``m`` directions.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from functools import cached_property
 from itertools import accumulate, pairwise
 
@@ -45,6 +45,10 @@ class Network:
     layer_units: tuple
     activation: str
     front: tuple = ()
+
+    def __getstate__(self):
+        """Pickle the description only: activations are functions, which are told by identity."""
+        return {field.name: getattr(self, field.name) for field in fields(self)}
 
     @cached_property
     def layers(self):

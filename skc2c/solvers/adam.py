@@ -6,7 +6,7 @@ from numbers import Real
 import numpy as np
 from sklearn.utils._param_validation import Interval, StrOptions
 
-from skc2c.solvers.schedules import SCHEDULES, Constant, Schedule, make_schedule
+from skc2c.solvers.schedules import SCHEDULES, Constant, Rate, Schedule, make_schedule
 from skc2c.solvers.solver import Descent, Solver, exhausted
 
 _RATE_OF_DECAY = Interval(Real, 0, 1, closed="left")
@@ -82,8 +82,7 @@ class Adam(Solver):
     def rates(self, learning_rate, automatic):
         """Return the learning rate as a function of progress, from 0 to 1."""
         schedule = automatic if self.schedule == "auto" else make_schedule(self.schedule)
-        learning_rate = float(learning_rate)
-        return lambda progress: learning_rate * schedule.factor(progress)
+        return Rate(float(learning_rate), schedule)
 
 
 class AdamStep:

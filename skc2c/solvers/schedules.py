@@ -2,6 +2,7 @@
 
 import math
 from abc import ABC, abstractmethod
+from dataclasses import dataclass
 from numbers import Integral
 
 from sklearn.base import BaseEstimator
@@ -114,6 +115,23 @@ class Cycles(Schedule):
     @property
     def _span(self):
         return 2**self.n_cycles - 1
+
+
+@dataclass(frozen=True)
+class Rate:
+    """A learning rate as a function of progress, from 0 to 1.
+
+    Parameters
+    ----------
+    learning_rate : float
+    schedule : Schedule
+    """
+
+    learning_rate: float
+    schedule: Schedule
+
+    def __call__(self, progress):
+        return self.learning_rate * self.schedule.factor(progress)
 
 
 SCHEDULES = {"constant": Constant, "cosine": Cosine, "cycles": Cycles}

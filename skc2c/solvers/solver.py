@@ -6,6 +6,8 @@ from typing import NamedTuple
 import numpy as np
 from sklearn.base import BaseEstimator
 
+from skc2c.solvers.schedules import Constant, Rate
+
 
 class Descent(NamedTuple):
     """Where a solver ended, and what it needs to go on from there.
@@ -66,7 +68,7 @@ class Solver(BaseEstimator, ABC):
         rate : callable
             Constant for solvers that have no use for it.
         """
-        return lambda progress: learning_rate
+        return Rate(float(learning_rate), Constant())
 
     @abstractmethod
     def minimize(self, problem, theta, hook, *, learning_rate, max_iter, tol, state=None):

@@ -1,0 +1,25 @@
+"""Independent pieces of work in other processes, through joblib."""
+
+from joblib import Parallel, delayed, effective_n_jobs
+
+
+def n_processes(n_jobs):
+    """How many processes `n_jobs` stands for, as in scikit-learn."""
+    return effective_n_jobs(n_jobs)
+
+
+class InProcesses:
+    """A map over pieces, each in one of several processes.
+
+    Parameters
+    ----------
+    n_jobs : int or None
+        As in scikit-learn: None is one, unless in a ``joblib.parallel_config`` context.
+    """
+
+    def __init__(self, n_jobs):
+        self.n_jobs = n_jobs
+
+    def __call__(self, function, pieces):
+        """Evaluate a function of each piece; results in the order of the pieces."""
+        return Parallel(n_jobs=self.n_jobs)(delayed(function)(piece) for piece in pieces)

@@ -1,0 +1,118 @@
+"""L-BFGS, and its rounds on objectives that follow it."""
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose
+from scipy.optimize import rosen, rosen_der
+
+from skc2c.solvers import LBFGS, DivergenceError
+from skc2c.solvers.lbfgs import STEPS_PER_ROUND
+
+
+class Problem:
+    def __init__(self, hold, follows_theta=False):
+        self.hold, self.follows_theta = hold, follows_theta
+
+
+def minimize(hold, theta, hook=lambda theta, loss: False, follows_theta=False, **settings):
+    settings = {"tol": 1e-8, "max_iter": 500, **settings}
+    return LBFGS().minimize(Problem(hold, follows_theta), theta, hook, **settings)
+
+
+def square(centre):
+    return lambda theta: (0.5 * ((theta - centre) ** 2).sum(), theta - centre)
+
+
+def counted():
+    losses = []
+    return lambda theta, loss: losses.append(loss), losses
+
+
+def test_finds_the_bottom_of_a_valley():
+    descent = minimize(lambda held: lambda theta: (rosen(theta), rosen_der(theta)), np.zeros(5))
+    assert_allclose(descent.theta, 1.0, atol=1e-5)
+    assert descent.message is None
+
+
+def test_starting_at_the_bottom_it_reports_the_loss_there():
+    hook, losses = counted()
+    descent = minimize(lambda held: square(1.0), np.ones(3), hook)
+    assert losses == []
+    assert descent.loss == 0.0
+    assert descent.message is None
+
+
+def test_it_stops_when_the_gradient_is_small():
+    rough = minimize(lambda held: lambda t: (rosen(t), rosen_der(t)), np.zeros(5), tol=1e-1)
+    fine = minimize(lambda held: lambda t: (rosen(t), rosen_der(t)), np.zeros(5), tol=1e-6)
+    assert abs(rosen_der(rough.theta)).max() <= 1e-1
+    assert abs(rosen_der(fine.theta)).max() <= 1e-6
+    assert rosen(fine.theta) < rosen(rough.theta)
+
+
+def test_it_follows_an_objective_that_moves():
+    """Each round sees one bowl; its centre is 1 + held / 2, so that the rounds end at 2."""
+    seen = []
+
+    def hold(held):
+        seen.append(held.copy())
+        return square(1 + held.copy() / 2)
+
+    hook, losses = counted()
+    descent = minimize(hold, np.zeros(3), hook, follows_theta=True)
+    assert_allclose(descent.theta, 2.0, atol=1e-6)
+    assert descent.message is None
+    assert len(seen) > 10
+    assert len(losses) >= len(seen) - 1
+    assert_allclose(minimize(hold, np.zeros(3)).theta, 1.0)
+
+
+def test_a_round_has_no_more_steps_than_it_should():
+    """The held point is renewed every so many steps."""
+    steps = [0]
+
+    def hold(held):
+        steps.append(0)
+        return lambda theta: (rosen(theta), rosen_der(theta))
+
+    def hook(theta, loss):
+        steps[-1] += 1
+        return False
+
+    minimize(hold, np.full(30, -1.2), hook, follows_theta=True, max_iter=100)
+    assert max(steps) == STEPS_PER_ROUND
+    assert sum(steps) <= 100
+
+
+def test_rounds_together_keep_to_max_iter():
+    hook, losses = counted()
+    descent = minimize(lambda held: square(-held), np.ones(3), hook, follows_theta=True, max_iter=7)
+    assert len(losses) == 7
+    assert "max_iter=7" in descent.message
+
+
+def test_stopping_by_the_hook_ends_all_rounds():
+    descent = minimize(
+        lambda held: square(-held), np.ones(3), lambda theta, loss: True, follows_theta=True
+    )
+    assert descent.message is None
+
+
+def test_a_kink_is_named():
+    """A line search that finds no lower point, where the gradient says that there is one."""
+    descent = minimize(
+        lambda held: lambda theta: (np.abs(theta).sum(), np.sign(theta - 1e-9)), np.zeros(3)
+    )
+    assert "found no lower point" in descent.message
+    assert "kink" in descent.message
+
+
+def test_it_goes_on_without_a_state():
+    """What it knows of the curvature it learns anew."""
+    assert minimize(lambda held: square(1.0), np.zeros(3)).state == {}
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_an_infinite_objective_is_an_error(value):
+    with pytest.raises(DivergenceError, match=f"the loss became {value}"):
+        minimize(lambda held: lambda theta: (value, np.zeros(3)), np.zeros(3))
