@@ -17,7 +17,7 @@ from scipy import sparse
 
 from skc2c.likelihoods.likelihood import Likelihood
 from skc2c.network import Network
-from skc2c.network.blocks import row_blocks
+from skc2c.network.blocks import outputs, row_blocks
 from skc2c.penalties import adversarial, check_epsilon, make_penalty
 from skc2c.random_streams import streams
 
@@ -219,17 +219,23 @@ def penalty_value(estimator, X, penalty, epsilon, *, random_state=None):
     (rng,) = streams(random_state, 1)
     epsilon = check_epsilon(epsilon, X.shape[1])
     thetas = function.with_parameters_of(penalty)
+    mean_response = _mean_response(function, X) if penalty.needs_mean_response else None
     total = 0.0
     for block in row_blocks(len(X), function.network, penalty.n_copies):
         arguments = X[block], None, epsilon, rng
         probe = penalty.probe(*function[:2], thetas[0], *arguments)
-        total += np.mean([_cost(function, penalty, theta, probe) for theta in thetas])
+        costs = [_cost(function, penalty, theta, probe, mean_response) for theta in thetas]
+        total += np.mean(costs)
     return float(total / len(X))
 
 
-def _cost(function, penalty, theta, probe):
-    outputs = probe.outputs(function.network, theta)
-    cost = penalty.value(function.network, function.likelihood, theta, probe, outputs)
+def _mean_response(function, X):
+    return function.likelihood.mean(outputs(function.network, function.theta, X)).mean(axis=0)
+
+
+def _cost(function, penalty, theta, probe, mean_response):
+    found = probe.outputs(function.network, theta, mean_response=mean_response)
+    cost = penalty.value(function.network, function.likelihood, theta, probe, found)
     return 0.0 if cost is None else cost.sum()
 
 

@@ -14,6 +14,7 @@ from scipy import sparse
 from sklearn.base import clone
 from sklearn.datasets import make_classification, make_regression
 from sklearn.exceptions import ConvergenceWarning, NotFittedError
+from sklearn.metrics import get_scorer, log_loss
 from sklearn.model_selection import GridSearchCV, cross_val_score
 from sklearn.neural_network import MLPClassifier, MLPRegressor
 from sklearn.pipeline import make_pipeline
@@ -160,14 +161,27 @@ def test_pickle_and_joblib_keep_the_fitted_model(cls, penalty, tmp_path):
         assert_same_fit(copy, estimator)
 
 
+def leaves(value):
+    """What lists and dictionaries hold, however deep."""
+    if isinstance(value, dict):
+        assert all(isinstance(key, str) for key in value)
+        value = list(value.values())
+    if isinstance(value, (list, tuple)):
+        return [leaf for item in value for leaf in leaves(item)]
+    return [value]
+
+
 @both
-def test_fitted_attributes_are_plain(cls):
+@each_solver
+@pytest.mark.parametrize("settings", [{"early_stopping": True}, {"cv": 2}], ids=str)
+def test_fitted_attributes_are_plain(cls, solver, settings):
     """Arrays, numbers and strings only: nothing of autograd, no functions."""
     X, y = draw(cls)
-    estimator = quick(cls, early_stopping=True).fit(X, y)
+    estimator = quick(cls, solver=solver, **settings).fit(X, y)
     for name, value in vars(estimator).items():
-        for item in value if isinstance(value, (list, tuple)) else [value]:
-            assert isinstance(item, (np.ndarray, np.generic, int, float, str, type(None))), name
+        if name not in estimator.get_params(deep=False):
+            for leaf in leaves(value):
+                assert isinstance(leaf, (np.ndarray, np.generic, int, float, str, type(None))), name
 
 
 @both
@@ -316,23 +330,27 @@ def test_dtype_of_attributes_and_predictions_is_that_of_X(cls, solver, dtype, X_
     assert predict(X.astype(X_dtype)).dtype == X_dtype
 
 
+def noting_dtypes(method, seen):
+    def noted(self, theta, *args, **kwargs):
+        value, gradient = method(self, theta, *args, **kwargs)
+        seen.add((theta.dtype.name, gradient.dtype.name))
+        return value, gradient
+
+    return noted
+
+
 @both
-def test_training_dtype_is_float32_for_adam_and_float64_for_lbfgs(cls, monkeypatch):
+@each_solver
+@each_penalty
+def test_training_dtype_is_that_of_the_solver(cls, solver, penalty, monkeypatch):
+    """float32 for Adam and float64 for L-BFGS."""
+    assert (SOLVERS["adam"].dtype, SOLVERS["lbfgs"].dtype) == ("float32", "float64")
     X, y = draw(cls)
-    seen = set()
+    seen, expected = set(), SOLVERS[solver].dtype
     for name in ("on_batch", "on_all_rows"):
-
-        def spy(self, theta, *args, method=getattr(Objective, name), **kwargs):
-            value, gradient = method(self, theta, *args, **kwargs)
-            seen.add((theta.dtype.name, gradient.dtype.name))
-            return value, gradient
-
-        monkeypatch.setattr(Objective, name, spy)
-    for solver, expected in (("adam", "float32"), ("lbfgs", "float64")):
-        for penalty in PENALTIES:
-            seen.clear()
-            quick(cls, penalty=penalty, solver=solver, epsilon=[0.1, 0.2, 0.0, 0.3]).fit(X, y)
-            assert seen == {(expected, expected)}
+        monkeypatch.setattr(Objective, name, noting_dtypes(getattr(Objective, name), seen))
+    quick(cls, penalty=penalty, solver=solver, epsilon=[0.1, 0.2, 0.0, 0.3]).fit(X, y)
+    assert seen == {(expected, expected)}
 
 
 @both
@@ -447,22 +465,50 @@ def test_early_stopping_keeps_the_best_model(cls, solver):
     assert_array_equal(again.fit(X, y).coefs_[0], estimator.coefs_[0])
 
 
-@both
-def test_validation_score_is_the_estimators_score_on_held_out_rows(cls, monkeypatch):
-    X, y = draw(cls, n=200)
-    kept = {}
-    split = assembly.train_test_split
+def held_out_rows(monkeypatch):
+    """A list to which the next fit adds which rows it holds out, and which it keeps."""
+    rows, split = [], assembly.train_test_split
 
-    def spy(rows, **kwargs):
-        kept["train"], kept["held_out"] = split(rows, **kwargs)
-        return kept["train"], kept["held_out"]
+    def spy(*args, **kwargs):
+        rows[:] = split(*args, **kwargs)[::-1]
+        return rows[::-1]
 
     monkeypatch.setattr(assembly, "train_test_split", spy)
+    return rows
+
+
+@both
+@each_solver
+def test_validation_score_is_minus_the_loss_of_the_held_out_rows(cls, solver, monkeypatch):
+    X, y = draw(cls, n=200)
+    rows = held_out_rows(monkeypatch)
     weight = np.linspace(1, 2, 200)
-    estimator = quick(cls, early_stopping=True, validation_fraction=0.25).fit(X, y, weight)
-    rows = kept["held_out"]
-    assert len(rows) == 50
-    score = estimator.score(X[rows], y[rows], weight[rows])
+    settings = {"solver": solver, "early_stopping": True, "validation_fraction": 0.25}
+    estimator = quick(cls, **settings).fit(X, y, weight)
+    held_out, kept = rows
+    assert len(held_out) == 50
+    if cls is C2CClassifier:
+        proba = estimator.predict_proba(X[held_out])
+        loss = log_loss(y[held_out], proba, sample_weight=weight[held_out])
+    else:
+        # In training y is standardised by the rows that are kept.
+        mean = np.average(y[kept], weights=weight[kept])
+        variance = np.average((y[kept] - mean) ** 2, weights=weight[kept])
+        squares = (y[held_out] - estimator.predict(X[held_out])) ** 2 / variance
+        loss = 0.5 * np.average(squares, weights=weight[held_out])
+    assert_allclose(estimator.best_validation_score_, -loss, rtol=1e-5)
+
+
+@both
+@pytest.mark.parametrize("kind", ["name", "callable"])
+def test_validation_score_is_that_of_a_scorer(cls, kind, monkeypatch):
+    X, y = draw(cls, n=200)
+    rows = held_out_rows(monkeypatch)
+    names = {C2CClassifier: "balanced_accuracy", C2CRegressor: "neg_mean_absolute_error"}
+    scoring = names[cls] if kind == "name" else get_scorer(names[cls])
+    settings = {"early_stopping": True, "validation_fraction": 0.25, "scoring": scoring}
+    estimator = quick(cls, **settings).fit(X, y)
+    score = get_scorer(names[cls])(estimator, X[rows[0]], y[rows[0]])
     assert_allclose(estimator.best_validation_score_, score, rtol=1e-5)
 
 

@@ -1,7 +1,10 @@
+"""Measures of a fitted function, against differences of its public outputs."""
+
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
-from scipy import sparse
+from oracles import PLAIN, VARIANTS
+from scipy import sparse, stats
 from sklearn.datasets import load_diabetes, load_iris
 from sklearn.exceptions import NotFittedError
 from sklearn.pipeline import make_pipeline
@@ -14,10 +17,12 @@ from skc2c.inspection import (
     jacobian,
     penalty_value,
 )
+from skc2c.network import blocks
 
 
 def fitted(kind, **parameters):
-    settings = {"hidden_layer_sizes": (8, 6), "activation": "tanh", "random_state": 0, **parameters}
+    settings = {"hidden_layer_sizes": (8, 6), "activation": "tanh", "random_state": 0}
+    settings = PLAIN | settings | parameters
     if kind == "regression":
         X, y = load_diabetes(return_X_y=True)
         X = StandardScaler().fit_transform(X)
@@ -136,7 +141,7 @@ def test_random_state_decides():
 def test_sparse_rows_and_float32_models_are_welcome():
     estimator, X = fitted("multiclass")
     assert_allclose(jacobian(estimator, sparse.csr_array(X)), jacobian(estimator, X))
-    single = C2CClassifier((8,), random_state=0).fit(X.astype(np.float32), X[:, 0] > 0)
+    single = C2CClassifier((8,), random_state=0, **PLAIN).fit(X.astype(np.float32), X[:, 0] > 0)
     assert jacobian(single, X.astype(np.float32)).dtype == np.float64
 
 
@@ -160,3 +165,24 @@ def test_bad_input_is_refused():
         jacobian(C2CClassifier(), X)
     with pytest.raises(TypeError, match="Pipeline.*pipe"):
         jacobian(make_pipeline(StandardScaler(), estimator), X)
+
+
+@pytest.mark.parametrize("penalty", VARIANTS, ids=str)
+def test_penalty_values_do_not_depend_on_blocks_of_rows(penalty, monkeypatch):
+    """Nothing is drawn at a radius of zero; 150 rows in blocks of 64 at least."""
+    estimator, X = fitted("multiclass")
+    settings = {"penalty": penalty, "epsilon": 0.0, "random_state": 0}
+    whole = penalty_value(estimator, X, **settings)
+    monkeypatch.setattr(blocks, "BLOCK_NUMBERS", 1)
+    assert_allclose(penalty_value(estimator, X, **settings), whole, rtol=1e-12, atol=1e-30)
+
+
+def test_the_balance_is_that_of_all_rows(monkeypatch):
+    estimator, X = fitted("multiclass")
+    monkeypatch.setattr(blocks, "BLOCK_NUMBERS", 1)
+    values = [
+        penalty_value(estimator, X, VAT(balance_weight=weight), 0.1, random_state=0)
+        for weight in (1.0, 0.0)
+    ]
+    mean = estimator.predict_proba(X).mean(axis=0)
+    assert_allclose(values[0] - values[1], stats.entropy(mean, np.full(3, 1 / 3)), rtol=1e-6)

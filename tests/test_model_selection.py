@@ -1,3 +1,5 @@
+"""Splits and scores where only some of the rows have a label."""
+
 import pickle
 
 import numpy as np

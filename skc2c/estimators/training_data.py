@@ -199,9 +199,26 @@ def pool_of(train, unlabeled):
 def in_training(rows, units, dtype, scaling):
     """Rows in the dtype of training, scaled, with y in its units."""
     with np.errstate(over="ignore"):  # an infinite entry makes the loss infinite too
-        X = rows.X.astype(dtype, copy=False)
-    X = X if scaling is None else scaling.transform(X)
+        X = rows.X.astype(dtype, copy=False) if scaling is None else scaled(rows.X, scaling, dtype)
     return replace(rows, X=X, y=units.standardize(rows.y).astype(dtype))
+
+
+# Rows that are scaled at a time, so that no second copy of X in its own dtype is held.
+_CHUNK = 4096
+
+
+def scaled(X, scaling, dtype):
+    """Scaled rows in the dtype of training.
+
+    They are cast after they are scaled: a column of large numbers that differ little, such
+    as a time stamp, would lose its digits before.
+    """
+    if sparse.issparse(X):
+        return scaling.transform(X).astype(dtype, copy=False)
+    result = np.empty(X.shape, dtype)
+    for start in range(0, len(X), _CHUNK):
+        result[start : start + _CHUNK] = scaling.transform(X[start : start + _CHUNK])
+    return result
 
 
 class Scaled:
@@ -219,7 +236,7 @@ class Scaled:
         self.shape = matrix.shape
 
     def __getitem__(self, rows):
-        return self.scaling.transform(self.matrix[rows].astype(self.dtype, copy=False))
+        return scaled(self.matrix[rows], self.scaling, self.dtype)
 
 
 # Rows that the input scaling is fitted on: quartiles of so many are known to a per cent.
