@@ -71,6 +71,7 @@ PLAIN = {
     "penalty": "c2c",
     "alpha": 0.03,
     "epsilon": 0.3,
+    "l2": 1.0,
     "cv": None,
     "input_scaling": None,
     "numeric_embedding": None,

@@ -114,7 +114,7 @@ def kinds(base=Layer):
 
 def test_every_kind_of_layer_has_a_case():
     defined = {kind for kind in kinds() if kind.__module__.startswith("skc2c.")}
-    assert defined == {type(case.layer) for case in CASES.values()}
+    assert defined <= {type(case.layer) for case in CASES.values()}
 
 
 class Placed(NamedTuple):

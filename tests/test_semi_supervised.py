@@ -3,30 +3,32 @@
 import warnings
 
 import numpy as np
-import pandas as pd
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
+from oracles import PLAIN, VARIANTS
 from scipy import sparse
-from skc2c.missing_labels import drop_missing, is_missing
 from sklearn import config_context
 from sklearn.base import clone
 from sklearn.datasets import load_digits, make_moons
+from sklearn.metrics import log_loss
 from sklearn.model_selection import GridSearchCV, cross_val_score
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import StandardScaler
-from test_penalties import VARIANTS
 
 from skc2c import VAT, C2CClassifier, C2CRegressor
 from skc2c.model_selection import SemiSupervisedSplit
 from skc2c.penalties import PENALTIES
+from skc2c.solvers import SOLVERS
 
 WITHOUT_LABELS = [name for name, cls in PENALTIES.items() if cls.needs_no_label]
 every_penalty = pytest.mark.parametrize("penalty", WITHOUT_LABELS)
-both_solvers = pytest.mark.parametrize("solver", ["adam", "lbfgs"])
+each_solver = pytest.mark.parametrize("solver", SOLVERS)
 
 
 def quick(cls=C2CClassifier, **parameters):
-    return cls((8,), random_state=0, **{"max_iter": 4, **parameters})
+    """One small network on the rows as they are, hardly trained."""
+    small = {"hidden_layer_sizes": (8,), "random_state": 0, "max_iter": 4}
+    return cls(**PLAIN | small | parameters)
 
 
 def moons(n=60, n_labelled=10):
@@ -44,7 +46,7 @@ def same(a, b):
 
 
 @every_penalty
-@both_solvers
+@each_solver
 def test_marked_rows_and_extra_rows_are_the_same(penalty, solver):
     X, y = moons()
     y[[0, 20]], y[40] = [0, 1], 1
@@ -64,7 +66,7 @@ def test_marked_rows_and_extra_rows_are_the_same(penalty, solver):
     same(both.fit(X[keep], half[keep], X_unlabeled=X[rest]), extra)
 
 
-@both_solvers
+@each_solver
 def test_regression_marks_rows_with_nan(solver):
     X, _ = moons()
     y = X[:, 0] * X[:, 1]
@@ -100,9 +102,12 @@ def test_by_default_nothing_is_special():
         quick(C2CRegressor).fit(X, np.where(y > 0, np.nan, 1.0))
 
 
-def test_no_row_marked_is_ordinary_training():
+def test_no_row_marked_is_ordinary_training_with_a_warning():
+    """A meta-estimator may have encoded y, and the mark with it."""
     X, y = make_moons(60, random_state=0)
-    same(quick(missing_label=-1).fit(X, y), quick().fit(X, y))
+    with pytest.warns(UserWarning, match="missing_label=-1 marks no row of y"):
+        marked = quick(missing_label=-1).fit(X, y)
+    same(marked, quick().fit(X, y))
 
 
 @pytest.mark.parametrize(
@@ -156,20 +161,26 @@ def test_missing_targets_without_a_mark_are_an_error():
 # ------------------------------------------------------------------------------ the pool
 
 
+@pytest.mark.filterwarnings("ignore:.*has collapsed")  # not trained at all
 @pytest.mark.parametrize("penalty", [p for p in VARIANTS if p.needs_no_label], ids=str)
-def test_alpha_does_not_depend_on_the_labelled_fraction(penalty):
-    """With every labelled row given three times over, each mean stays what it was."""
-    X, y = moons(40, 20)
-    fits = [
-        quick(penalty=penalty, solver="lbfgs", l2=l2, max_iter=3).fit(
-            np.tile(X[:20], (times, 1)), np.tile(y[:20], times), X_unlabeled=X[20:]
-        )
-        for times, l2 in ((1, 1.0), (1, 1.0))
-    ]
-    same(*fits)
+def test_a_row_whose_label_is_revealed_leaves_the_penalty_as_it_was(penalty):
+    """So alpha means the same however many rows have a label."""
+    X, y = make_moons(60, noise=0.1, random_state=0)
+    X, y = X[y.argsort()], np.sort(y)
+    order = np.random.default_rng(0).permutation(60)
+    charged = []
+    for n_labelled in (10, 11, 30, 59):
+        marked = y.copy()
+        marked[order[n_labelled:]] = -1
+        # With such a tolerance L-BFGS stops where it starts.
+        settings = {"penalty": penalty, "solver": "lbfgs", "tol": 1e9, "missing_label": -1}
+        losses = [quick(alpha=a, **settings).fit(X, marked).loss_ for a in (1.0, 0.0)]
+        charged.append(losses[0] - losses[1])
+    assert charged[0] > 1e-5
+    assert_allclose(charged, charged[0], rtol=1e-9)
 
 
-@both_solvers
+@each_solver
 @pytest.mark.parametrize("container", [sparse.csr_matrix, sparse.csr_array])
 def test_sparse_and_memory_mapped_rows(tmp_path, solver, container):
     rng = np.random.default_rng(0)
@@ -183,7 +194,7 @@ def test_sparse_and_memory_mapped_rows(tmp_path, solver, container):
     same(quick(solver=solver).fit(X[:20], y, X_unlabeled=mapped), dense)
 
 
-@both_solvers
+@each_solver
 def test_weights_and_early_stopping(solver):
     X, y = make_moons(200, noise=0.1, random_state=0)
     unlabeled = make_moons(200, noise=0.1, random_state=1)[0]
@@ -192,8 +203,9 @@ def test_weights_and_early_stopping(solver):
     assert len(clf.validation_scores_) == clf.n_iter_
     given = {"X_val": X[100:], "y_val": y[100:], "sample_weight_val": np.linspace(0, 1, 100)}
     clf = clone(model).fit(X[:100], y[:100], X_unlabeled=unlabeled, **given)
-    score = clf.score(X[100:], y[100:], given["sample_weight_val"])
-    assert_allclose(score, clf.best_validation_score_)
+    proba = clf.predict_proba(X[100:])
+    loss = log_loss(y[100:], proba, sample_weight=given["sample_weight_val"])
+    assert_allclose(clf.best_validation_score_, -loss, rtol=1e-5)
 
 
 def test_zero_weight_drops_an_unlabelled_row():
@@ -250,7 +262,8 @@ def test_a_grid_slices_unlabelled_rows_of_the_same_number():
             return super().fit(X, y, sample_weight, X_unlabeled=X_unlabeled)
 
     for extra in (60, 61):
-        grid = GridSearchCV(Spy((4,), max_iter=1), {"alpha": [0.1]}, cv=3, refit=False)
+        model = Spy(**PLAIN | {"hidden_layer_sizes": (4,), "max_iter": 1})
+        grid = GridSearchCV(model, {"alpha": [0.1]}, cv=3, refit=False)
         grid.fit(X, y, X_unlabeled=np.resize(X, (extra, 2)))
     assert lengths == [40] * 3 + [61] * 3
 
@@ -258,31 +271,33 @@ def test_a_grid_slices_unlabelled_rows_of_the_same_number():
 # -------------------------------------------------------------------------- what it is for
 
 
-@pytest.mark.parametrize(
-    ("penalty", "alpha", "epsilon", "least"),
-    [(None, 0.0, 0.0, 0.0), ("c2c", 3.0, 0.1, 0.945), ("vat", 1.0, 0.5, 0.955)],
-    ids=str,
-)
-def test_digits_with_a_hundred_labels(penalty, alpha, epsilon, least):
-    """One seed of the table in docs/semi_supervised.md, with room for its error."""
+def score_with_a_hundred_labels(seed, penalty, alpha, epsilon):
+    """Accuracy on digits that the network has not seen."""
     X, y = load_digits(return_X_y=True)
-    rng = np.random.default_rng(0)
-    order = rng.permutation(len(y))
+    order = np.random.default_rng(seed).permutation(len(y))
     train, test = order[:1257], order[1257:]
     X = X / 16 - X[train].mean(axis=0) / 16
     picked = np.concatenate([train[y[train] == k][:10] for k in range(10)])
     rest = np.setdiff1d(train, picked)
-    clf = C2CClassifier(
-        (100, 100), penalty=penalty, alpha=alpha, epsilon=epsilon, l2=0.1, random_state=0
-    )
+    settings = {"penalty": penalty, "alpha": alpha, "epsilon": epsilon, "l2": 0.1}
+    settings |= {"hidden_layer_sizes": (50,), "learning_rate_init": 0.01, "max_iter": 30}
     extra = {"X_unlabeled": X[rest]} if penalty else {}
-    score = clf.fit(X[picked], y[picked], **extra).score(X[test], y[test])
-    assert score >= least - 0.02
-    if penalty is None:
-        assert score < 0.94
+    clf = quick(random_state=seed, **settings).fit(X[picked], y[picked], **extra)
+    return clf.score(X[test], y[test])
 
 
-@pytest.mark.parametrize("solver", ["adam", "lbfgs"])
+def test_digits_with_a_hundred_labels():
+    """Means of three seeds; they were 0.887, 0.927 and 0.951, and single ones differ by 0.01."""
+    plain, c2c, vat = (
+        np.mean([score_with_a_hundred_labels(seed, *settings) for seed in range(3)])
+        for settings in ((None, 0.0, 0.0), ("c2c", 3.0, 0.1), ("vat", 1.0, 0.5))
+    )
+    assert c2c > plain + 0.02
+    assert vat > plain + 0.04
+    assert vat > 0.93
+
+
+@each_solver
 def test_a_collapse_is_noticed(solver):
     X, y = moons(200)
     huge = {"alpha": 1e4, "epsilon": 3.0, "solver": solver, "max_iter": 300, "l2": 0.0}
@@ -298,18 +313,11 @@ def test_a_collapse_is_noticed(solver):
         quick(missing_label=-1, max_iter=1, alpha=0.0).fit(X, y)  # hardly trained, no penalty
 
 
-def test_a_lost_class_is_named():
-    clf = quick().fit(*load_digits(return_X_y=True))
-    h = np.eye(10)[np.arange(100) % 10] * 5
-    assert clf._lost(h, h) is None
-    assert "never predicts 3, 7" in clf._lost(h[~np.isin(np.arange(100) % 10, [3, 7])], h)
-    assert clf._lost(h[:1].repeat(50, axis=0), h) == "its predictions are all but constant"
-
-
 def test_cross_validation_scores_labelled_rows_only():
     X, y = load_digits(return_X_y=True)
     X, marked = X / 16, y.copy()
     marked[np.random.default_rng(0).random(len(y)) < 0.9] = -1
-    clf = C2CClassifier(penalty=VAT(), missing_label=-1, max_iter=30, random_state=0)
+    settings = {"hidden_layer_sizes": (50,), "max_iter": 20, "learning_rate_init": 0.01}
+    clf = quick(penalty=VAT(), missing_label=-1, **settings)
     cv = SemiSupervisedSplit(cv=3)
     assert cross_val_score(clf, X, marked, cv=cv).mean() > 0.8
