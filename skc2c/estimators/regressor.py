@@ -7,8 +7,9 @@ from skc2c.estimators.labeled_score import LabeledScoreMixin
 from skc2c.estimators.perceptron import Perceptron
 from skc2c.estimators.shared_docstrings import shared_docstrings
 from skc2c.estimators.targets import fitted_targets, real_targets
+from skc2c.likelihoods import LIKELIHOODS
 
-LOSSES = ("squared_error", "poisson", "gaussian_nll")
+LOSSES = [name for name, kind in LIKELIHOODS.items() if not kind.is_of_classes]
 
 
 @shared_docstrings

@@ -142,6 +142,8 @@ class ClassFamily(ExponentialFamily):
     A subclass also implements `log_mean` and `_log_ratio_to_uniform`.
     """
 
+    is_of_classes = True
+
     def log_error(self, loss):
         return np.log(loss + _TINY)
 

@@ -29,10 +29,13 @@ class Likelihood(ABC):
         Name of the loss, the key in ``LIKELIHOODS``.
     out_activation : str
         Name of the map from h to the mean, as in ``out_activation_``.
+    is_of_classes : bool
+        Whether y is a class, and not a real value or a count.
     """
 
     loss: str
     out_activation: str
+    is_of_classes = False
 
     def n_outputs(self, n_targets):
         """Number of network outputs for a number of targets.
@@ -46,8 +49,6 @@ class Likelihood(ABC):
         n_outputs : int
         """
         return n_targets
-
-    # ------------------------------------------------------------------------- traceable
 
     def log_error(self, loss):
         """Logarithm of the error that a mean loss stands for, to compare fits.
@@ -66,6 +67,8 @@ class Likelihood(ABC):
             The loss itself by default, which is right for losses in nats that may be negative.
         """
         return loss
+
+    # ------------------------------------------------------------------------- traceable
 
     def mean(self, h):
         """Mean response. Traceable.
