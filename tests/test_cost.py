@@ -1,6 +1,7 @@
 """What a step costs, in counts that do not depend on the machine: nodes, arrays, bytes, dtypes."""
 
 import tracemalloc
+from dataclasses import replace
 
 import autograd
 import numpy as np
@@ -8,25 +9,39 @@ import pytest
 from autograd.extend import VSpace
 from autograd.numpy.numpy_boxes import ArrayBox
 from autograd.numpy.numpy_vspaces import ArrayVSpace
-from oracles import FAMILIES, add_parameters, draw_targets
+from oracles import LIKELIHOODS, PLAIN, VARIANTS, add_parameters, draw_targets
 from scipy import sparse
-from skc2c.rows import Rows
-from test_penalties import VARIANTS
 from threadpoolctl import threadpool_limits
 
-from skc2c import C2C, VAT, C2CRegressor, Jacobian, Noise, Penalty
-from skc2c.network import Network
-from skc2c.objective import Objective
+from skc2c import C2C, VAT, C2CRegressor, Jacobian, Ladder, Noise
+from skc2c.data.rows import Rows
+from skc2c.network import Members, Network
+from skc2c.objective import Objective, Term
+from skc2c.objective.members import MembersTerm
+from skc2c.penalties import PENALTIES, NoPenalty
+from skc2c.random_streams import MemberStreams
+from skc2c.solvers import SOLVERS
+
+each_solver = pytest.mark.parametrize("solver", SOLVERS)
+each_likelihood = pytest.mark.parametrize("likelihood", LIKELIHOODS.values(), ids=LIKELIHOODS)
+gaussian = LIKELIHOODS["squared_error"]
 
 
-def make(penalty, family="gaussian", units=(8, 256, 3), n=100, dtype=np.float32):
+def make(penalty, likelihood=gaussian, units=(8, 256, 3), n=100, dtype=np.float32):
     rng = np.random.default_rng(0)
-    network = Network(units, "relu")
-    y = draw_targets(rng, FAMILIES[family], n, units[-1]).astype(dtype)
+    T = units[-1]
+    network = Network((*units[:-1], likelihood.n_outputs(T)), "relu")
+    y = draw_targets(rng, likelihood, n, T).astype(dtype)
     rows = Rows(rng.normal(size=(n, units[0])).astype(dtype), y, np.ones(n))
-    objective = Objective(network, FAMILIES[family], penalty, 0.1, 0.3, 1.0, rows)
+    settings = {"alpha": 0.1, "epsilon": 0.3, "l2": 1.0}
+    term = Term(network, likelihood, penalty, rows=rows, **settings)
     theta = network.initialize(rng, dtype)
-    return objective, add_parameters(penalty, network, theta, rng)
+    return term, add_parameters(penalty, network, theta, rng)
+
+
+def small_regressor(**parameters):
+    settings = {"hidden_layer_sizes": (5,), "max_iter": 2, "random_state": 0}
+    return C2CRegressor(**PLAIN | settings | parameters)
 
 
 def peak_bytes(call):
@@ -42,12 +57,13 @@ def peak_bytes(call):
         tracemalloc.stop()
 
 
-NODES = [(Penalty(), 2), (C2C(), 3), (VAT(), 3), (Jacobian(), 3), (Noise(), 2)]
+# Of the denoiser of the ladder, which is written in autograd's numpy, there are thirty more.
+NODES = {C2C: 3, VAT: 3, Jacobian: 3, Ladder: 39, Noise: 2, NoPenalty: 0}
 
 
-@pytest.mark.parametrize(("penalty", "expected"), NODES, ids=str)
+@pytest.mark.parametrize("name", PENALTIES, ids=str)
 @pytest.mark.parametrize("hidden", [(5,), (5, 4, 6)], ids=str)
-def test_a_step_has_few_traced_nodes_whatever_the_depth(monkeypatch, penalty, expected, hidden):
+def test_a_step_has_few_traced_nodes_whatever_the_depth(monkeypatch, name, hidden):
     nodes, construct = [], autograd.core.VJPNode.__init__
 
     def counted(self, value, function, *arguments):
@@ -55,22 +71,30 @@ def test_a_step_has_few_traced_nodes_whatever_the_depth(monkeypatch, penalty, ex
         construct(self, value, function, *arguments)
 
     monkeypatch.setattr(autograd.core.VJPNode, "__init__", counted)
-    objective, theta = make(penalty, units=(8, *hidden, 3))
-    objective.on_batch(theta, np.arange(20), np.random.default_rng(0))
-    assert len(nodes) == expected, nodes
+    term, theta = make(PENALTIES[name](), units=(8, *hidden, 3))
+    term.on_batch(theta, np.arange(20), np.random.default_rng(0))
+    assert len(nodes) == NODES[PENALTIES[name]], nodes
 
 
 # Arrays of the size of all rows, clean and perturbed, by the hidden units: values, slopes and
 # the gradient on its way back; for VAT those of the linearization (half as many rows), for the
 # exact Jacobian of three outputs the covectors too.
-ARRAYS = [(Penalty(), 1, 3), (C2C(), 2, 3), (VAT(), 2, 4), (Noise(), 1, 3), (Jacobian(), 1, 10)]
+ARRAYS = {
+    NoPenalty: (1, 3),
+    C2C: (2, 3),
+    VAT: (2, 4),
+    Ladder: (2, 3),
+    Noise: (1, 3),
+    Jacobian: (1, 10),
+}
 
 
-@pytest.mark.parametrize(("penalty", "stacked", "allowed"), ARRAYS, ids=str)
-def test_a_step_holds_few_arrays_of_batch_size(penalty, stacked, allowed):
-    objective, theta = make(penalty, n=1000)
+@pytest.mark.parametrize("name", PENALTIES, ids=str)
+def test_a_step_holds_few_arrays_of_batch_size(name):
+    stacked, allowed = ARRAYS[PENALTIES[name]]
+    term, theta = make(PENALTIES[name](), n=1000)
     batch, rng = np.arange(1000), np.random.default_rng(0)
-    peak = peak_bytes(lambda: objective.on_batch(theta, batch, rng))
+    peak = peak_bytes(lambda: term.on_batch(theta, batch, rng))
     assert peak < (allowed + 0.5) * stacked * 1000 * 256 * 4
 
 
@@ -97,27 +121,59 @@ def watch(monkeypatch):
 WAYS = [(8, 256, 3), (40, 16, 5), (8, 30, 20, 3), (300, 20, 15, 3)]
 
 
-@pytest.mark.parametrize("penalty", VARIANTS, ids=str)
-@pytest.mark.parametrize("family", FAMILIES)
-@pytest.mark.parametrize("units", WAYS, ids=str)
-def test_every_intermediate_is_in_single_precision(watch, penalty, family, units):
-    """But for the random numbers themselves, of which `gaussian` has a test."""
-    objective, theta = make(penalty, family, units)
-    rows = objective.rows
-    watched = Rows(rows.X.view(Watched), rows.y.view(Watched), rows.weight)
-    held = Objective(objective.network, objective.family, penalty, 0.1, 0.3, 1.0, watched)
-    held.on_batch(theta.view(Watched), np.arange(90), np.random.default_rng(0))
+def watched(rows):
+    return Rows(rows.X.view(Watched), rows.y.view(Watched), rows.weight)
+
+
+def assert_single_precision():
     assert (np.dtype(np.float32), True) in Watched.dtypes
     large = {dtype for dtype, is_large in Watched.dtypes if is_large}
     assert np.dtype(np.float64) not in large, large
 
 
 @pytest.mark.parametrize("penalty", VARIANTS, ids=str)
-def test_memory_of_all_rows_does_not_grow_with_their_number(penalty):
+@each_likelihood
+@pytest.mark.parametrize("units", WAYS, ids=str)
+def test_every_intermediate_is_in_single_precision(watch, penalty, likelihood, units):
+    """But for the random numbers themselves, of which `gaussian` has a test."""
+    term, theta = make(penalty, likelihood, units)
+    term = replace(term, rows=watched(term.rows))
+    term.on_batch(theta.view(Watched), np.arange(90), np.random.default_rng(0))
+    assert_single_precision()
+
+
+@pytest.mark.parametrize("penalty", VARIANTS, ids=str)
+@each_likelihood
+def test_every_intermediate_of_members_is_in_single_precision(watch, penalty, likelihood):
+    term, theta = make(penalty, likelihood, units=(8, 30, 20, 3))
+    network, k = term.network, 2
+    members = MembersTerm(
+        Members(network.layer_units, network.activation, k=k),
+        likelihood=likelihood,
+        penalty=penalty,
+        alpha=np.array([0.1, 0.3]),
+        epsilon=0.3,
+        l2=np.ones(k),
+        rows=watched(term.rows),
+        members=[np.arange(60), np.arange(30, 100)],
+        n_per_pass=60,
+    )
+    own, further = theta[: network.size], theta[network.size :]
+    theta = np.concatenate([own, own, further, further])
+    streams = MemberStreams([np.random.default_rng(i) for i in range(k)])
+    batch = np.stack([rows[:50] for rows in members.members])
+    members.on_batch(theta.view(Watched), batch, streams)
+    assert_single_precision()
+
+
+@pytest.mark.parametrize("penalty", VARIANTS, ids=str)
+@each_likelihood
+def test_memory_of_all_rows_does_not_grow_with_their_number(penalty, likelihood):
     with threadpool_limits(1):
         peaks = []
         for n in (4000, 16000):
-            objective, theta = make(penalty, n=n, dtype=np.float64)
+            term, theta = make(penalty, likelihood, n=n, dtype=np.float64)
+            objective = Objective((term,))
             peaks.append(peak_bytes(lambda o=objective, t=theta: o.on_all_rows(t, 0)))
     assert peaks[1] < 1.1 * peaks[0]
 
@@ -129,17 +185,17 @@ def test_full_batch_fit_does_not_copy_the_rows(dtype):
     peaks = []
     for n in (2000, 8000):
         X = rng.normal(size=(n, 200)).astype(dtype)
-        reg = C2CRegressor((5,), solver="lbfgs", max_iter=2, random_state=0)
+        reg = small_regressor(solver="lbfgs")
         with threadpool_limits(1):
             peaks.append(peak_bytes(lambda X=X, reg=reg: reg.fit(X, X[:, 0])))
     cast = 0 if dtype == np.float64 else 200 * 8
     assert (peaks[1] - peaks[0]) / 6000 < cast + 160  # 20 numbers a row for y, weights, order
 
 
-@pytest.mark.parametrize("solver", ["adam", "lbfgs"])
+@each_solver
 def test_sparse_rows_are_never_dense_all_at_once(solver):
     X = sparse.random(4000, 2000, density=0.002, format="csr", random_state=0)
-    reg = C2CRegressor((5,), solver=solver, max_iter=2, random_state=0)
+    reg = small_regressor(solver=solver)
     with threadpool_limits(1):
         assert (
             peak_bytes(lambda: reg.fit(X, X[:, [0]].toarray()[:, 0]))
@@ -148,13 +204,13 @@ def test_sparse_rows_are_never_dense_all_at_once(solver):
         assert peak_bytes(lambda: reg.predict(X)) < X.shape[0] * X.shape[1] * 8 / 100
 
 
-@pytest.mark.parametrize("solver", ["adam", "lbfgs"])
+@each_solver
 def test_unlabelled_rows_are_never_copied_all_at_once(tmp_path, solver):
     rng = np.random.default_rng(0)
     np.save(tmp_path / "X.npy", rng.normal(size=(20_000, 100)))
     X_unlabeled = np.load(tmp_path / "X.npy", mmap_mode="r")
     X = rng.normal(size=(50, 100))
-    reg = C2CRegressor((5,), solver=solver, max_iter=2, random_state=0)
+    reg = small_regressor(solver=solver)
     with threadpool_limits(1):
         peak = peak_bytes(lambda: reg.fit(X, X[:, 0], X_unlabeled=X_unlabeled))
     assert peak < X_unlabeled.nbytes / 2
@@ -163,6 +219,6 @@ def test_unlabelled_rows_are_never_copied_all_at_once(tmp_path, solver):
 def test_prediction_takes_little_more_than_its_result():
     rng = np.random.default_rng(0)
     X = rng.normal(size=(20_000, 50))
-    reg = C2CRegressor((100,), max_iter=1, random_state=0).fit(X[:500], X[:500, :2])
+    reg = small_regressor(hidden_layer_sizes=(100,), max_iter=1).fit(X[:500], X[:500, :2])
     with threadpool_limits(1):
         assert peak_bytes(lambda: reg.predict(X)) < 20_000 * 2 * 8 + 8 * 2**20

@@ -1,3 +1,5 @@
+"""Freed memory is kept for the next step."""
+
 import os
 import platform
 import subprocess
@@ -5,29 +7,42 @@ import sys
 
 import pytest
 
+from skc2c.machine.memory import keep_freed_memory
+
+# Both counts are those of one process, so that nothing else differs between them.
 FAULTS = """
-import resource, sys
+import resource
 import numpy as np
-from skc2c.memory import keep_freed_memory
-if sys.argv[1] == "keep":
-    keep_freed_memory()
+from skc2c.machine.memory import keep_freed_memory
 
-def step():
-    arrays = [np.ones(2**17) for _ in range(8)]
+def faults():
+    start = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+    for _ in range(50):
+        arrays = [np.ones(2**17) for _ in range(8)]
+        del arrays
+    return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - start
 
-step()
-start = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
-for _ in range(50):
-    step()
-print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - start)
+faults()
+before = faults()
+keep_freed_memory()
+faults()
+print(before, faults())
 """
 
 
 @pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="glibc's allocator")
 def test_pages_are_not_faulted_in_again():
     usual = {k: v for k, v in os.environ.items() if k != "LD_PRELOAD" and "MALLOC" not in k}
-    faults = {}
-    for how in ("keep", "return"):
-        command = [sys.executable, "-c", FAULTS, how]
-        faults[how] = int(subprocess.check_output(command, text=True, env=usual))
-    assert faults["keep"] < faults["return"] / 5
+    command = [sys.executable, "-c", FAULTS]
+    before, after = map(int, subprocess.check_output(command, text=True, env=usual).split())
+    if before < 10_000:
+        pytest.skip(f"only {before} faults without it: this allocator keeps what is freed anyway")
+    assert after < before / 5
+
+
+def test_it_is_done_once_a_process():
+    keep_freed_memory.cache_clear()
+    keep_freed_memory()
+    keep_freed_memory()
+    assert keep_freed_memory.cache_info().misses == 1
+    assert keep_freed_memory.cache_info().hits == 1

@@ -1,3 +1,5 @@
+"""Pieces of work on threads: which, in what order, and what BLAS may do meanwhile."""
+
 import os
 import threading
 import time
@@ -7,12 +9,14 @@ import joblib
 import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
-from skc2c.threads import blas_threads_taken, in_pieces, map_in_order, n_threads
-from test_objective import make
-from test_penalties import VARIANTS
+from oracles import LIKELIHOODS, PLAIN, VARIANTS, draw_term
 from threadpoolctl import threadpool_limits
 
-from skc2c import C2CRegressor, threads
+from skc2c import C2CRegressor
+from skc2c.machine import threads
+from skc2c.machine.threads import blas_threads_taken, map_in_order, n_threads
+from skc2c.network import blocks
+from skc2c.objective import Objective
 
 needs_blas = pytest.mark.skipif(
     not threads._blas(), reason="threadpoolctl knows nothing of this BLAS"
@@ -32,19 +36,26 @@ def test_results_come_in_the_order_of_the_pieces():
         assert list(map_in_order(late_first, range(20))) == list(range(20))
 
 
-@needs_blas
-@pytest.mark.parametrize("limit", [1, 2])
-def test_as_many_threads_as_blas_may_use(limit):
-    names = set()
+def meeting(n):
+    """A function that returns only if n threads are in it at once, and their names."""
+    names, barrier = set(), threading.Barrier(n, timeout=60)
 
     def work(_):
         names.add(threading.current_thread().name)
-        time.sleep(0.01)
+        barrier.wait()
 
+    return work, names
+
+
+@needs_blas
+@pytest.mark.parametrize("limit", [1, 2])
+def test_as_many_threads_as_blas_may_use(limit):
+    work, names = meeting(limit)
     with threadpool_limits(limit):
         assert n_threads() == limit
         list(map_in_order(work, range(8)))
     assert len(names) == limit
+    assert threading.current_thread().name in names
 
 
 @needs_blas
@@ -76,20 +87,12 @@ def test_a_worker_of_a_grid_search_takes_its_share():
     assert max(found) <= max(1, joblib.cpu_count() // 2)
 
 
-@pytest.mark.parametrize("n", [0, 1, 63, 64, 65, 1000])
-def test_pieces_are_consecutive_and_few(n):
-    pieces = in_pieces(list(range(n)))
-    assert [block for piece in pieces for block in piece] == list(range(n))
-    assert len(pieces) <= 64
-
-
 @needs_blas
 def test_who_comes_second_works_on_one_thread():
     names = set()
 
     def work(_):
         names.add(threading.current_thread().name)
-        time.sleep(0.002)
 
     with threadpool_limits(2), blas_threads_taken():
         assert n_threads() == 1
@@ -97,8 +100,10 @@ def test_who_comes_second_works_on_one_thread():
         other.start()
         other.join()
         assert names == {"other"}
-        list(map_in_order(work, range(10)))
-        assert len(names) == 3
+        # Who has taken the threads still has two of them.
+        together, names_of_two = meeting(2)
+        list(map_in_order(together, range(10)))
+        assert len(names_of_two) == 2
     assert n_threads() == 1
 
 
@@ -108,28 +113,38 @@ def test_a_fit_takes_the_threads_once(monkeypatch):
     restore = threads._Taken.restore
     monkeypatch.setattr(threads._Taken, "restore", lambda self: taken.append(1) or restore(self))
     X = np.random.default_rng(0).normal(size=(5000, 3))
-    C2CRegressor((200,), solver="lbfgs", max_iter=5, random_state=0).fit(X, X[:, 0])
+    settings = {"hidden_layer_sizes": (200,), "solver": "lbfgs", "max_iter": 5}
+    C2CRegressor(**PLAIN | settings, random_state=0).fit(X, X[:, 0])
     assert len(taken) == 1
 
 
 @needs_blas
-def test_fits_at_the_same_time_do_not_trip_over_each_other():
-    """The second takes the threads over when the first has done."""
-    X = np.random.default_rng(0).normal(size=(3000, 10))
-    busy = []
+@pytest.mark.parametrize("cv", [None, 4])
+def test_fits_at_the_same_time_are_those_one_after_another(cv):
+    """The second takes the threads over when the first has done, and gives them back."""
+    X = np.random.default_rng(0).normal(size=(1000, 10))
+    settings = {"hidden_layer_sizes": (50,), "solver": "lbfgs", "max_iter": 10, "tol": 0, "cv": cv}
 
     def fit(seed):
-        reg = C2CRegressor((50,), solver="lbfgs", max_iter=10, tol=0, random_state=seed)
-        reg.fit(X, X[:, 0])
-        busy.append(n_threads())
+        return C2CRegressor(**PLAIN | settings, random_state=seed).fit(X, X[:, 0])
 
-    fits = [threading.Thread(target=fit, args=(seed,)) for seed in range(3)]
-    for thread in fits:
-        thread.start()
-    for thread in fits:
-        thread.join()
-    assert len(busy) == 3
+    found = {}
+    with threadpool_limits(2):
+        expected = [fit(seed) for seed in range(3)]
+        fits = [
+            threading.Thread(target=lambda seed=seed: found.update({seed: fit(seed)}))
+            for seed in range(3)
+        ]
+        for thread in fits:
+            thread.start()
+        for thread in fits:
+            thread.join()
+        assert n_threads() == 2
     assert not threads._taken.lock.locked()
+    for seed, alone in enumerate(expected):
+        assert found[seed].loss_curve_ == alone.loss_curve_
+        for one, other in zip(found[seed].coefs_, alone.coefs_, strict=True):
+            assert_array_equal(one, other)
 
 
 @needs_blas
@@ -165,9 +180,11 @@ def test_a_forked_child_starts_afresh():
 
 
 @pytest.mark.parametrize("penalty", VARIANTS, ids=str)
-def test_number_of_threads_does_not_change_the_objective(rng, penalty, monkeypatch):
-    objective, theta = make(rng, penalty, n=700)
-    monkeypatch.setattr("skc2c.objective.BLOCK_NUMBERS", 1)
+@pytest.mark.parametrize("likelihood", LIKELIHOODS.values(), ids=LIKELIHOODS)
+def test_number_of_threads_does_not_change_the_objective(rng, penalty, likelihood, monkeypatch):
+    term, theta = draw_term(rng, penalty, likelihood, n=300)
+    objective = Objective((term,), over_blocks=map_in_order)
+    monkeypatch.setattr(blocks, "BLOCK_NUMBERS", 1)
     results = []
     for n in (1, 2, 5):
         with monkeypatch.context() as patch:
@@ -176,3 +193,11 @@ def test_number_of_threads_does_not_change_the_objective(rng, penalty, monkeypat
     for value, gradient in results[1:]:
         assert value == results[0][0]
         assert_array_equal(gradient, results[0][1])
+
+
+def test_without_a_known_blas_all_is_done_on_one_thread(monkeypatch):
+    monkeypatch.setattr(threads, "_blas", list)
+    assert n_threads() == 1
+    names = set()
+    list(map_in_order(lambda _: names.add(threading.current_thread().name), range(9)))
+    assert names == {threading.current_thread().name}

@@ -73,7 +73,7 @@ class Network:
         """The dense layers, whose kernels and biases are ``coefs_`` and ``intercepts_``."""
         return self.layers[len(self.front) :]
 
-    @property
+    @cached_property
     def n_weights(self):
         """How many entries of theta weight decay acts on."""
         return self.layers[-1].weights.stop
@@ -192,8 +192,8 @@ class Network:
         out = self._through(theta, rows, n, n)
         return out[:n], anp.reshape(out[n:], (*V.shape[:-1], -1))
 
-    def forward_with_way_back(self, theta, X):
-        """Network output in plain numpy, and its way back.
+    def forward_with_way_back(self, theta, X, linearization=None, n=None):
+        """Network output in plain numpy, and its way back; see `forward`.
 
         Returns
         -------
@@ -201,7 +201,8 @@ class Network:
         back : callable
             From the gradient with respect to h to that with respect to theta.
         """
-        h, back = self._through(theta, X, len(X), len(X), function=through.with_way_back)
+        function = through.with_way_back
+        h, back = self._through(theta, X, len(X), n or len(X), linearization, function)
         return h, lambda g: back(g)[0]
 
     def _through(self, theta, rows, n_points, n, known=None, function=through):

@@ -4,7 +4,6 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
-from autograd.core import make_vjp
 
 from skc2c.data.batches import Deal, MemberDealer
 from skc2c.differentiable import differentiable
@@ -69,13 +68,13 @@ class MembersTerm(Term):
         probe = self._probe(theta, rows, rng)
         alpha = np.repeat(self.alpha, batch.shape[1]).astype(weight.dtype)
 
-        def cost(theta):
-            outputs = probe.outputs(self.network, theta, self.penalty.holds_clean)
+        def cost(theta, outputs):
             roughness = self.penalty.value(self.network, self.likelihood, theta, probe, outputs)
             return self._cost_of_members(rows.y, weight, alpha, outputs, roughness)
 
-        backward, values = make_vjp(cost, theta)
-        gradient = backward(np.ones_like(values))
+        kept = self.penalty.holds_clean, None
+        values, back = self._differentiate(cost, theta, probe, kept)
+        gradient = back(np.ones_like(values))
         self._add_decay(theta, gradient)
         return values, gradient
 

@@ -19,6 +19,7 @@ from skc2c.likelihoods.likelihood import Likelihood
 from skc2c.network import Network
 from skc2c.network.blocks import in_pieces, row_blocks
 from skc2c.penalties.penalty import NoPenalty, Penalty
+from skc2c.penalties.probes import Outputs
 
 
 @dataclass(frozen=True)
@@ -70,11 +71,8 @@ class Term:
         if self.is_plain:
             return self._plain(theta, rows, weight, self.l2)
         probe = self._probe(theta, rows, rng)
-
-        def outputs(theta):
-            return probe.outputs(self.network, theta, self.penalty.holds_clean)
-
-        return self._differentiate(theta, rows, probe, weight, self.l2, outputs)
+        kept = self.penalty.holds_clean, None
+        return self._penalized(theta, rows, probe, weight, self.l2, kept)
 
     def on_all_rows(self, theta, seed, held, over_blocks):
         """The term and its gradient, block by block. See `Objective.on_all_rows`."""
@@ -93,11 +91,8 @@ class Term:
         if self.is_plain:
             return self._plain(theta, rows, self._share_of_weight[block], l2)
         probe = self._probe(held, rows, np.random.default_rng([seed, block.start]))
-
-        def outputs(theta):
-            return probe.outputs(self.network, theta, mean_response=mean_response)
-
-        return self._differentiate(theta, rows, probe, self._share_of_weight[block], l2, outputs)
+        kept = False, mean_response
+        return self._penalized(theta, rows, probe, self._share_of_weight[block], l2, kept)
 
     @property
     def is_plain(self):
@@ -144,13 +139,35 @@ class Term:
         arguments = theta, X, rows.y, self.epsilon, rng
         return self.penalty.probe(self.network, self.likelihood, *arguments)
 
-    def _differentiate(self, theta, rows, probe, weight, l2, outputs):
+    def _penalized(self, theta, rows, probe, weight, l2, kept):
         """Value and gradient of ``weight . (nll + alpha R)`` plus the L2 term."""
-        backward, value = make_vjp(
-            lambda theta: self._cost(theta, rows.y, probe, weight, outputs(theta)), theta
-        )
-        gradient = backward(value.dtype.type(1.0))
-        return self._with_decay(theta, float(value), gradient, l2)
+
+        def cost(theta, outputs):
+            return self._cost(theta, rows.y, probe, weight, outputs)
+
+        value, back = self._differentiate(cost, theta, probe, kept)
+        return self._with_decay(theta, float(value), back(value.dtype.type(1.0)), l2)
+
+    def _differentiate(self, cost, theta, probe, kept):
+        """A cost of theta and of the outputs at a probe, and its way back to theta.
+
+        Parameters
+        ----------
+        cost : callable
+            ``(theta, outputs) -> value``, traceable.
+        theta : ndarray
+        probe : Probe
+        kept : tuple
+            What `Outputs` are told beside the outputs themselves.
+        """
+        if self.penalty.reads_theta:
+            backward, value = make_vjp(
+                lambda theta: cost(theta, probe.outputs(self.network, theta, *kept)), theta
+            )
+            return value, backward
+        h, back = probe.outputs_with_way_back(self.network, theta)
+        backward, value = make_vjp(lambda h: cost(theta, Outputs(h, probe.n, *kept)), h)
+        return value, lambda g: back(backward(g))
 
     def _with_decay(self, theta, value, gradient, l2):
         """Add the L2 term: a trace of its own would cost more than the term."""

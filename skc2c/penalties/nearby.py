@@ -26,6 +26,7 @@ class Nearby(Penalty):
     """
 
     needs_no_label = True
+    reads_theta = False
 
     @property
     def follows_theta(self):

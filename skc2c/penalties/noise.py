@@ -29,6 +29,7 @@ class Noise(Penalty):
     """
 
     n_copies = 0
+    reads_theta = False
     _parameter_constraints = {"perturbation": PERTURBATION}
 
     def __init__(self, perturbation="random"):

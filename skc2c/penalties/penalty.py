@@ -47,6 +47,9 @@ class Penalty(BaseEstimator, ABC):
         Whether rows without a label contribute to the penalty.
     needs_mean_response : bool, default=False
         Whether ``value`` needs the mean response over all rows (see `Outputs`).
+    reads_theta : bool, default=True
+        Whether ``value`` depends on theta other than through the outputs. If not, the trace
+        starts at the outputs, which is faster.
 
     Examples
     --------
@@ -75,6 +78,7 @@ class Penalty(BaseEstimator, ABC):
     holds_clean = False
     needs_no_label = False
     needs_mean_response = False
+    reads_theta = True
     _parameter_constraints: dict = {}
 
     def probe(self, network, likelihood, theta, X, y, epsilon, rng):

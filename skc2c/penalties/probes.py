@@ -56,6 +56,10 @@ class Probe(NamedTuple):
         """The perturbed rows, (m * n, D); none of them where nothing is perturbed."""
         return self.rows[self.n :]
 
+    def outputs_with_way_back(self, network, theta):
+        """Network output at the rows in plain numpy, and its way back to theta."""
+        return network.forward_with_way_back(theta, self.rows, self.linearization, self.n)
+
     def outputs(self, network, theta, holds_clean=False, mean_response=None):
         """Network output at the rows, as `Outputs`. Traceable in theta."""
         h = network.forward(theta, self.rows, self.linearization, self.n)

@@ -1,0 +1,32 @@
+"""Pieces of work in other processes."""
+
+import os
+
+import joblib
+
+from skc2c.machine.processes import InProcesses, n_processes
+
+
+def square_and_process(x):
+    return x * x, os.getpid()
+
+
+def test_results_come_in_the_order_of_the_pieces():
+    found = InProcesses(2)(square_and_process, range(6))
+    assert [value for value, _ in found] == [0, 1, 4, 9, 16, 25]
+    assert os.getpid() not in {process for _, process in found}
+
+
+def test_one_job_stays_in_this_process():
+    for n_jobs in (None, 1):
+        assert {process for _, process in InProcesses(n_jobs)(square_and_process, range(3))} == {
+            os.getpid()
+        }
+
+
+def test_n_jobs_means_what_it_does_in_scikit_learn():
+    assert n_processes(None) == 1
+    assert n_processes(3) == 3
+    assert n_processes(-1) == joblib.cpu_count()
+    with joblib.parallel_config(n_jobs=2):
+        assert n_processes(None) == 2
