@@ -141,6 +141,19 @@ def test_its_probe_follows_theta_if_it_says_so(rng, penalty):
     assert any(moved) == penalty.follows_theta
 
 
+@each_charging
+def test_its_value_reads_theta_if_it_says_so(rng, penalty):
+    """Otherwise the outputs say all, and a trace can begin at them."""
+    network, theta, X, y = draw_for(rng, gaussian)
+    theta = add_parameters(penalty, network, theta, rng)
+    probe = penalty.probe(network, gaussian, theta, X, y, 0.5, rng)
+    outputs = probe.outputs(network, theta)
+    values = [
+        penalty.value(network, gaussian, at, probe, outputs) for at in (theta, 1.5 * theta + 0.1)
+    ]
+    assert (values[0] != values[1]).any() == penalty.reads_theta
+
+
 @each_variant
 def test_it_needs_no_label_if_it_says_so(rng, penalty):
     network, theta, X, _ = draw_for(rng, gaussian)

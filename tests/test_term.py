@@ -48,6 +48,7 @@ class Held:
         self.value = penalty.value
         self.n_copies = penalty.n_copies
         self.needs_mean_response = penalty.needs_mean_response
+        self.reads_theta = penalty.reads_theta
         self.holds_clean = False
 
 

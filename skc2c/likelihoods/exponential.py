@@ -124,13 +124,20 @@ class Poisson(ExponentialFamily):
         return _rate(h)[0] * v
 
     def mean_jacobian(self, h):
-        return diagonal(anp.exp(anp.minimum(h, _LARGEST_LOG_RATE)))
+        return diagonal(_bounded_rate(h))
 
 
 def _rate(h):
     """The rate and its logarithm, both bounded, and by how much h exceeds the bound."""
     log_rate = np.minimum(h, _LARGEST_LOG_RATE)
     return np.exp(log_rate), log_rate, h - log_rate
+
+
+@differentiable
+def _bounded_rate(h):
+    # autograd's derivative of a minimum is in float64.
+    rate, _, excess = _rate(h)
+    return rate, lambda g: (g * rate * (excess <= 0.0),)
 
 
 # ------------------------------------------------------------------------------- classes
@@ -166,7 +173,8 @@ class ClassFamily(ExponentialFamily):
     def imbalance(self, h, mean_response=None):
         mean = self.mean(h)
         if mean_response is None:
-            mean = mean_response = anp.mean(mean, axis=0)
+            # Not anp.mean, whose gradient is in float64.
+            mean = mean_response = anp.sum(mean, axis=0) / len(h)
         else:
             mean_response = np.asarray(mean_response, dtype=h.dtype)
         return self._log_ratio_to_uniform(mean, mean_response)
