@@ -1,7 +1,8 @@
-"""The plan of the house: imports between its rooms only go down."""
+"""The plan of the house: imports between its rooms only go down, and never in a circle."""
 
 import ast
 import sys
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -10,40 +11,40 @@ import skc2c
 
 PACKAGE = Path(skc2c.__file__).parent
 FLOORS = {
-    "activations": 1,
-    "families": 1,
-    "missing_labels": 1,
-    "memory": 1,
-    "perturbations": 1,
+    "data": 1,
+    "differentiable": 1,
+    "machine": 1,
+    "messages": 1,
     "random_streams": 1,
-    "rows": 1,
-    "solvers": 1,
-    "threads": 1,
-    "layers": 2,
-    "jacobians": 3,
-    "propagation": 3,
-    "network": 4,
-    "distances": 5,
-    "probes": 5,
-    "penalties": 6,
-    "objective": 7,
-    "estimators": 8,
-    "inspection": 8,
-    "model_selection": 8,
-    "__init__": 9,
+    "likelihoods": 2,
+    "network": 2,
+    "solvers": 2,
+    "penalties": 3,
+    "inspection": 4,
+    "objective": 4,
+    "fitting": 5,
+    "estimators": 6,
+    "model_selection": 6,
+    "__init__": 7,
 }
-# scikit-learn itself needs threadpoolctl.
-RUN_TIME_PACKAGES = {"autograd", "numpy", "scipy", "sklearn", "threadpoolctl"}
+# scikit-learn itself needs the last two.
+RUN_TIME_PACKAGES = {"autograd", "numpy", "scipy", "sklearn", "joblib", "threadpoolctl"}
 FILES = sorted(PACKAGE.rglob("*.py"))
+each_file = pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(PACKAGE)))
 
 
 def room(path):
+    """A file of the package, or a folder, which is one room seen from outside."""
     return path.relative_to(PACKAGE).with_suffix("").parts[0]
+
+
+def tree(path):
+    return ast.parse(path.read_text())
 
 
 def imported_modules(path):
     """Full names of what a file imports, wherever in the file."""
-    for node in ast.walk(ast.parse(path.read_text())):
+    for node in ast.walk(tree(path)):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
@@ -51,31 +52,85 @@ def imported_modules(path):
             yield node.module
 
 
-@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(PACKAGE)))
+def imported_names(path):
+    """Full names of what a file imports from modules."""
+    for node in ast.walk(tree(path)):
+        if isinstance(node, ast.ImportFrom):
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def file_of(module):
+    """The file of a module of the package."""
+    path = PACKAGE.joinpath(*module.split(".")[1:])
+    return path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
+
+
+def test_the_plan_names_every_room():
+    assert {room(path) for path in FILES} == set(FLOORS)
+
+
+@each_file
 def test_imports_only_go_down(path):
+    """Strictly: rooms on one floor do not know each other."""
     for module in imported_modules(path):
         parts = module.split(".")
-        if parts[0] == "skc2c" and parts[1] != room(path):
-            assert FLOORS[parts[1]] < FLOORS[room(path)], module
+        if parts[0] == "skc2c":
+            assert len(parts) > 1, f"{path} imports by the front door"
+            if parts[1] != room(path):
+                assert FLOORS[parts[1]] < FLOORS[room(path)], module
 
 
-@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_no_imports_go_in_a_circle():
+    """Not within a room either."""
+    graph = {
+        path: {file_of(module) for module in imported_modules(path) if module.startswith("skc2c.")}
+        for path in FILES
+    }
+    order = list(TopologicalSorter(graph).static_order())
+    assert set(order) == set(FILES)
+
+
+@each_file
 def test_only_run_time_packages_are_imported(path):
     for module in imported_modules(path):
         top = module.split(".")[0]
         assert top in RUN_TIME_PACKAGES | {"skc2c"} | sys.stdlib_module_names, module
 
 
-def test_every_file_says_its_purpose_in_its_first_line():
-    for path in FILES:
-        first = ast.get_docstring(ast.parse(path.read_text())).splitlines()[0]
-        assert 20 < len(first) < 100, path
-        assert first.endswith("."), path
+@each_file
+def test_every_file_says_its_purpose_in_its_first_line(path):
+    first = ast.get_docstring(tree(path)).splitlines()[0]
+    assert 20 < len(first) < 100
+    assert first.endswith(".")
 
 
-def test_only_the_objective_differentiates():
-    """Elsewhere autograd gives primitives and its numpy, nothing that starts a trace."""
-    for path in FILES:
-        for module in imported_modules(path):
-            if module.split(".")[0] == "autograd" and room(path) != "objective":
-                assert module in ("autograd.numpy", "autograd.extend"), path
+@each_file
+def test_only_the_objective_differentiates(path):
+    """Elsewhere autograd gives its numpy and primitives, nothing that starts a trace."""
+    for module in imported_modules(path):
+        if module.split(".")[0] == "autograd" and room(path) != "objective":
+            assert module in ("autograd.numpy", "autograd.extend")
+
+
+@each_file
+def test_ways_back_are_made_known_to_autograd_in_one_place(path):
+    """Constants are a probe's affair; derivatives are `differentiable`'s."""
+    names = {name for name in imported_names(path) if name.startswith("autograd.extend.")}
+    allowed = {
+        "differentiable": {"autograd.extend.primitive", "autograd.extend.defvjp_argnums"},
+        "penalties": {"autograd.extend.notrace_primitive"},
+    }
+    assert names <= allowed.get(room(path), set())
+
+
+@each_file
+def test_no_room_is_for_odds_and_ends(path):
+    assert path.stem not in ("utils", "helpers", "common", "misc", "base")
+
+
+@pytest.mark.parametrize(
+    "path", sorted(Path(__file__).parent.glob("test_*.py")), ids=lambda p: p.stem
+)
+def test_tests_do_not_import_each_other(path):
+    """What they share is in oracles.py."""
+    assert not [name for name in imported_modules(path) if name.startswith("test_")]

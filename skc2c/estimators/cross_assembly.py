@@ -29,8 +29,8 @@ _ENDS = (50, 150, 350, 750, 1550, 3150)
 _LONGEST = (3150, 1550, 750)
 # Steps of L-BFGS, likewise: 200 in all, as in scikit-learn's MLP.
 _ENDS_OF_FULL_BATCHES = (25, 75, 200)
-# A candidate goes on while its error falls by more than this part from end to end: 3 % gains 0.4 % of
-# the loss at a quarter more time, 10 % loses several (docs/untuned.md).
+# A candidate goes on while its error falls by more than this part from end to end: 3 % gains 0.4 %
+# of the loss at a quarter more time, 10 % loses several (docs/untuned.md).
 _PATIENCE = 0.06
 
 

@@ -1,4 +1,4 @@
-"""Mini-batch Adam."""
+"""Mini-batch Adam, with a schedule of its learning rate."""
 
 import math
 from numbers import Real
