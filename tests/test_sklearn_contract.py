@@ -1,25 +1,44 @@
-"""scikit-learn's own checks, for each estimator, penalty and solver."""
+"""scikit-learn's own checks, for each estimator, penalty, solver and loss."""
 
 import itertools
 
+from oracles import PLAIN
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from skc2c import C2CClassifier, C2CRegressor
+from skc2c.estimators.regressor import LOSSES
 from skc2c.penalties import PENALTIES
+from skc2c.solvers import SOLVERS
+
+# The checks are many and want no good fits, but one that can tell classes apart.
+SMALL = {"hidden_layer_sizes": (20,), "max_iter": 40, "learning_rate_init": 0.02}
+
+
+def single(cls, **parameters):
+    return cls(**PLAIN | SMALL | parameters)
+
 
 ESTIMATORS = [
-    estimator(penalty=penalty, solver=solver)
-    for estimator, penalty, solver in itertools.product(
-        (C2CClassifier, C2CRegressor), PENALTIES, ("adam", "lbfgs")
-    )
+    *(
+        single(cls, penalty=penalty, solver=solver)
+        for cls, penalty, solver in itertools.product(
+            (C2CClassifier, C2CRegressor), PENALTIES, SOLVERS
+        )
+    ),
+    *(single(C2CRegressor, loss=loss, solver=solver) for loss in LOSSES[1:] for solver in SOLVERS),
+    # Several networks, with all that is chosen for them.
+    *(
+        cls(hidden_layer_sizes=(20,), max_iter=40, solver=solver)
+        for cls, solver in itertools.product((C2CClassifier, C2CRegressor), SOLVERS)
+    ),
 ]
 
 
 def expected_failures(estimator):
-    """Only where draws are random. L-BFGS sees each distinct row once, weighted."""
-    if estimator.solver == "lbfgs":
+    """With L-BFGS, which sees each distinct row once, weighted, there are none."""
+    if not SOLVERS[estimator.solver].is_stochastic:
         return {}
-    reason = "a repeated row falls into other batches, with other noise, than a weighted one"
+    reason = "a repeated row falls into other batches than a weighted one"
     return {
         "check_sample_weight_equivalence_on_dense_data": reason,
         "check_sample_weight_equivalence_on_sparse_data": reason,

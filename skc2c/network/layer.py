@@ -143,9 +143,11 @@ def reduce_rows(values, out):
     """Sum over rows, into an array of shape (units,), or (k, units) for members."""
     if values.ndim == 2:
         np.add.reduce(values, axis=0, out=out)
-    else:
-        # Not both axes at once: the order of the sum would depend on the number of members.
-        np.add.reduce(np.add.reduce(values, axis=2), axis=0, out=out)
+        return
+    # A product with ones takes BLAS a quarter of the time of a sum. Copies are added afterwards, so
+    # that the order of the sum does not depend on the number of members.
+    ones = np.ones((1, values.shape[-2]), values.dtype)
+    np.add.reduce((ones @ values)[..., 0, :], axis=0, out=out)
 
 
 def per_point(tangents, points):
