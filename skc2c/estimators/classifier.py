@@ -1,12 +1,16 @@
 """The classifier: labels in, probabilities out."""
 
 from dataclasses import replace
-from numbers import Real
 
 import numpy as np
 from sklearn.base import ClassifierMixin
 from sklearn.utils._param_validation import StrOptions
 
+from skc2c.estimators.class_weights import (
+    class_factors,
+    refuse_class_weight,
+    require_two_classes,
+)
 from skc2c.estimators.labeled_score import LabeledScoreMixin
 from skc2c.estimators.perceptron import Perceptron
 from skc2c.estimators.shared_docstrings import shared_docstrings
@@ -272,57 +276,18 @@ class C2CClassifier(LabeledScoreMixin, ClassifierMixin, Perceptron):
         else:
             targets, codes = announced_targets(y, known, increment.classes)
         if targets.is_multilabel:
-            self._refuse_class_weight()
+            refuse_class_weight(self.class_weight)
             return targets, targets.encode(codes), weight
-        targets = replace(targets, factors=self._factors(targets.classes, codes, weight))
+        targets = replace(
+            targets, factors=class_factors(self.class_weight, targets.classes, codes, weight)
+        )
         weight = targets.weigh(codes, weight)
         if increment is None:
             used = codes if weight is None else codes[weight > 0]
-            _require_two_classes(targets.classes[np.unique(used)])
+            require_two_classes(targets.classes[np.unique(used)])
         return targets, targets.encode(codes), weight
-
-    def _refuse_class_weight(self):
-        if self.class_weight is not None:
-            raise ValueError(
-                f"class_weight={self.class_weight!r} is not defined for multilabel y. "
-                "Use None, and sample_weight if rows differ in weight."
-            )
-
-    def _factors(self, classes, codes, weight):
-        """The weights of the classes as an array, or None."""
-        if self.class_weight is None:
-            return None
-        if self.class_weight == "balanced":
-            counts = np.bincount(codes, weights=weight, minlength=len(classes))
-            present = counts > 0
-            return counts.sum() / (present.sum() * np.where(present, counts, np.inf))
-        return _named_factors(self.class_weight, classes)
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
         tags.classifier_tags.multi_label = True
         return tags
-
-
-def _require_two_classes(present):
-    if len(present) < 2:
-        raise ValueError(
-            "y needs rows of at least two classes with a positive weight. Got "
-            f"{'one class only' if len(present) else 'no class'}: {present}."
-        )
-
-
-def _named_factors(class_weight, classes):
-    """A dictionary of class weights as an array; classes that it does not name have 1."""
-    factors = np.ones(len(classes))
-    for label, factor in class_weight.items():
-        found = classes == label
-        if not np.any(found):
-            raise ValueError(f"class_weight names {label!r}, but classes_ is {classes}.")
-        if not (isinstance(factor, Real) and 0 <= factor < np.inf):
-            raise ValueError(
-                "The values of class_weight must be in the range [0.0, inf). "
-                f"Got {factor!r} for class {label!r}."
-            )
-        factors[found] = factor
-    return factors

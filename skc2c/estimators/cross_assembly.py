@@ -109,7 +109,6 @@ def assemble(estimator, ingredients, folds):
     pool = ingredients.pool(rows)
     size = batch_size(estimator, rows if pool is None else pool, ingredients.solver)
     n = min(len(train) for train, _ in folds) + (0 if pool is None else len(pool) - len(rows))
-    streams = ingredients.streams
     plan = CrossPlan(
         layer_units=ingredients.layer_units,
         activation=estimator.activation,
@@ -126,15 +125,18 @@ def assemble(estimator, ingredients, folds):
         ends=_ends(estimator.max_iter, ingredients.solver, -(-n // min(size, n))),
         batch_size=size,
         shuffle=estimator.shuffle,
-        seeds=np.random.SeedSequence(streams.initial.integers(2**32, size=4).tolist()).spawn(
-            len(folds)
-        ),
+        seeds=_seeds(ingredients.streams.initial, len(folds)),
         tol=estimator.tol,
         offset=targets.start(rows.y, rows.weight),
         patience=_PATIENCE,
         verbose=estimator.verbose,
     )
     return CrossTraining(plan, units, rows)
+
+
+def _seeds(rng, n):
+    """Independent seeds."""
+    return np.random.SeedSequence(rng.integers(2**32, size=4).tolist()).spawn(n)
 
 
 def _ends(max_iter, solver, n_batches):

@@ -58,18 +58,18 @@ def _end(plan, stop, candidate, trained):
 def _mean_curve(curves):
     """Mean of curves, where one that ended earlier stays at its last value."""
     longest = max(map(len, curves))
-    padded = [curve + curve[-1:] * (longest - len(curve)) for curve in curves]
-    return np.mean([curve for curve in padded if curve], axis=0).tolist()
+    padded = [curve + curve[-1:] * (longest - len(curve)) for curve in curves if curve]
+    return np.mean(padded, axis=0).tolist() if padded else []
 
 
 def out_of_fold(plan, networks):
     """Outputs of each fold's network at the rows left out, (n, K)."""
     total = np.zeros((len(plan.rows), plan.n_outputs))
     count = np.zeros(len(plan.rows))
-    for (network, theta), (_, test) in zip(networks, plan.folds, strict=True):
-        total[test] += outputs(network, theta, plan.rows.take(test).X)
-        count[test] += 1.0
-    with np.errstate(invalid="ignore"):
+    with np.errstate(over="ignore", invalid="ignore"):  # of candidates that diverged
+        for (network, theta), (_, test) in zip(networks, plan.folds, strict=True):
+            total[test] += outputs(network, theta, plan.rows.take(test).X)
+            count[test] += 1.0
         return total / np.where(count > 0, count, np.nan)[:, None]
 
 

@@ -1,5 +1,6 @@
 """Runs: members of one shape that are trained together, side by side or one by one."""
 
+from copy import deepcopy
 from dataclasses import replace
 
 import numpy as np
@@ -10,6 +11,7 @@ from skc2c.objective import Objective, Term
 from skc2c.objective.members import MembersObjective, MembersTerm
 from skc2c.penalties import NoPenalty
 from skc2c.random_streams import MemberStreams
+from skc2c.solvers import DivergenceError
 
 # The penalty is taken in every other step, on a quarter of a batch. It gives the same losses out of
 # fold as all rows in all steps, at half the cost (docs/untuned.md).
@@ -67,8 +69,15 @@ class Run:
         with np.errstate(over="ignore", invalid="ignore"):
             self._train(stop)
         self.n_steps = stop
-        parts = zip(self.members, self._parameters(), strict=True)
-        return {member: (self.single, theta, list(self.curves[member])) for member, theta in parts}
+        parts = zip(self.members, self._parameters(), self._unfinished(), strict=True)
+        return {
+            member: (self.single, theta, self.curves[member] + latest)
+            for member, theta, latest in parts
+        }
+
+    def _unfinished(self):
+        """Loss of each member in an epoch that has begun: lists of one value, or empty ones."""
+        return [[] for _ in self.members]
 
     def keep(self, candidates):
         """Go on with some of the candidates only; say whether there are any."""
@@ -91,7 +100,7 @@ class SideBySide(Run):
         extra = np.tile(plan.penalty.initial_parameters(plan.n_outputs), k)
         self.theta = np.concatenate([theta, extra], dtype=dtype)
         self.features = replace(plan.rows, X=_through(self.front, plan.rows.X))
-        self.solver_state, self.position = None, None
+        self.solver_state, self.position, self.losses = None, None, []
         self._prepare()
 
     def _network(self, k):
@@ -108,19 +117,22 @@ class SideBySide(Run):
 
     def _train(self, stop):
         rng, span = MemberStreams(self.probe), stop - self.n_steps
-        losses, batches = [], _endless(self.deal)
+        batches = _endless(self.deal)
         for t in range(span):
             values, gradient = self.objective.on_batch(self.theta, next(batches), rng)
             # The middle of the step: at its start the rate of the first one is zero.
             self.step(self.theta, gradient, self.plan.rate((t + 0.5) / span))
-            losses.append(values)
-            if self.deal.dealers[0].is_at_end or t == span - 1:
-                self._note(np.mean(losses, axis=0) + self.objective.decay(self.theta))
-                losses = []
+            self.losses.append(values)
+            if self.deal.dealers[0].is_at_end:
+                for member, latest in zip(self.members, self._unfinished(), strict=True):
+                    self.curves[member] += latest
+                self.losses = []
 
-    def _note(self, values):
-        for member, value in zip(self.members, values, strict=True):
-            self.curves[member].append(float(value))
+    def _unfinished(self):
+        if not self.losses:
+            return super()._unfinished()
+        values = np.mean(self.losses, axis=0) + self.objective.decay(self.theta)
+        return [[value] for value in values.tolist()]
 
     def _parameters(self):
         return [self.network.pick(self.theta, [i]) for i in range(len(self.members))]
@@ -133,6 +145,7 @@ class SideBySide(Run):
         self.probe = [self.probe[i] for i in kept]
         self.orders = [[order[i] for i in kept] for order in self.orders]
         self.position = [dealer.state_of(kept) for dealer in self.deal.dealers]
+        self.losses = [values[kept] for values in self.losses]
 
 
 class OneByOne(Run):
@@ -166,17 +179,24 @@ class OneByOne(Run):
 
     def _train(self, stop):
         for i, member in enumerate(self.members):
-            descent = self.plan.solver.minimize(
-                self.problems[i],
-                self.thetas[i],
-                self._hook(member),
-                learning_rate=self.plan.rate(0.0),
-                max_iter=stop - self.n_steps,
-                tol=self.plan.tol,
-            )
-            self.thetas[i] = descent.theta
-            if descent.interrupted:
-                raise KeyboardInterrupt
+            try:
+                self.thetas[i] = self._descend(i, member, stop - self.n_steps)
+            except DivergenceError:
+                # Its loss is infinite then, and the other candidates go on without it.
+                self.thetas[i] = np.full_like(self.thetas[i], np.nan)
+
+    def _descend(self, i, member, n_steps):
+        descent = self.plan.solver.minimize(
+            self.problems[i],
+            self.thetas[i],
+            self._hook(member),
+            learning_rate=self.plan.rate(0.0),
+            max_iter=n_steps,
+            tol=self.plan.tol,
+        )
+        if descent.interrupted:
+            raise KeyboardInterrupt
+        return descent.theta
 
     def _hook(self, member):
         def note(theta, loss):
@@ -200,6 +220,8 @@ def _endless(deal):
 
 def runs_of(plan, n_shares):
     """One run for each shape of network and each share of the folds."""
+    # Seeds count what is spawned from them: a copy leaves the plan as it was.
+    plan = replace(plan, seeds=deepcopy(plan.seeds))
     # Candidates without a penalty need no nearby rows, and so go by themselves.
     kinds = dict.fromkeys(map(_kind, plan.candidates))
     # At least two folds in a run: some products of a single member are rounded differently,

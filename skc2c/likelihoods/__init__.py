@@ -3,7 +3,8 @@
 To add one, write a subclass of `Likelihood` and add it to the tuple below.
 """
 
-from skc2c.likelihoods.exponential import Bernoulli, Categorical, Gaussian, Poisson
+from skc2c.likelihoods.classes import Bernoulli, Categorical
+from skc2c.likelihoods.exponential import Gaussian, Poisson
 from skc2c.likelihoods.gaussian_nll import GaussianNLL
 from skc2c.likelihoods.likelihood import Likelihood
 

@@ -1,4 +1,4 @@
-"""Exponential families in their natural parameter h: Gaussian, Bernoulli, categorical, Poisson.
+"""Exponential families in their natural parameter h: what they share, Gaussian and Poisson.
 
 With the log-partition A(h), the mean is A', the Fisher information F is A'', the negative
 log-likelihood is A(h) - y.h and the divergence of two members is a Bregman distance of A.
@@ -8,9 +8,7 @@ So F is also the derivative of the mean. None of this is part of the contract of
 import math
 from abc import abstractmethod
 
-import autograd.numpy as anp
 import numpy as np
-from scipy.special import expit, log_expit, log_softmax
 
 from skc2c.differentiable import differentiable
 from skc2c.likelihoods.likelihood import Likelihood, diagonal
@@ -22,7 +20,7 @@ _LARGEST_LOG_RATE = 30.0
 
 
 # Keeps the logarithm of a loss of zero finite.
-_TINY = np.finfo(np.float64).tiny
+TINY = np.finfo(np.float64).tiny
 
 
 class ExponentialFamily(Likelihood):
@@ -67,7 +65,7 @@ class Gaussian(ExponentialFamily):
     out_activation = "identity"
 
     def log_error(self, loss):
-        return 0.5 * np.log(2.0 * loss + _TINY)
+        return 0.5 * np.log(2.0 * loss + TINY)
 
     def _mean(self, h):
         return h
@@ -141,164 +139,3 @@ def _bounded_rate(h):
 
 
 # ------------------------------------------------------------------------------- classes
-
-
-class ClassFamily(ExponentialFamily):
-    """An exponential family of classes, whose mean is the vector of their probabilities.
-
-    A subclass also implements `log_mean` and `_log_ratio_to_uniform`.
-    """
-
-    is_of_classes = True
-
-    def log_error(self, loss):
-        return np.log(loss + _TINY)
-
-    @abstractmethod
-    def log_mean(self, h):
-        """Logarithm of the mean response, finite wherever h is.
-
-        Parameters
-        ----------
-        h : ndarray of shape (n, K)
-
-        Returns
-        -------
-        log_mean : ndarray of shape (n, K)
-        """
-
-    def entropy(self, h):
-        return _entropy(h, family=self)
-
-    def imbalance(self, h, mean_response=None):
-        mean = self.mean(h)
-        if mean_response is None:
-            # Not anp.mean, whose gradient is in float64.
-            mean = mean_response = anp.sum(mean, axis=0) / len(h)
-        else:
-            mean_response = np.asarray(mean_response, dtype=h.dtype)
-        return self._log_ratio_to_uniform(mean, mean_response)
-
-    @abstractmethod
-    def _log_ratio_to_uniform(self, p, q):
-        """Expectation under p of the log-ratio of q to the uniform distribution. Traceable."""
-
-
-@differentiable
-def _entropy(h, *, family):
-    # The negative log-likelihood is linear in y: its mean is its value at the mean.
-    value, _ = family.nll_and_gradient(family._mean(h), h)
-    return value, lambda g: (-g[:, None] * family.fisher(h, h),)
-
-
-class Bernoulli(ClassFamily):
-    """Independent 0/1 outputs with log-odds h: binary (K = 1) and multilabel."""
-
-    loss = "binary_log_loss"
-    out_activation = "logistic"
-
-    def _mean(self, h):
-        return expit(h)
-
-    def log_mean(self, h):
-        return log_expit(h)
-
-    def nll_and_gradient(self, y, h):
-        # log(1 + e^h) - y h, with the large terms cancelled by hand
-        value = (np.log1p(np.exp(-np.abs(h))) + (np.maximum(h, 0.0) - y * h)).sum(axis=1)
-        return value, (1.0 - y) * expit(h) - y * expit(-h)
-
-    def kl_and_gradient(self, h, other):
-        # The divergence is the same for (-h, -other): take the side where p <= 1/2.
-        side = -np.sign(h) + (h == 0.0)
-        low, gradient = -np.abs(h), expit(other) - expit(h)
-        other = side * other
-        d, p = other - low, expit(low)
-        # log(1 + p (e^d - 1)) - p d, which keeps its digits as d -> 0 and, in the
-        # other form, does not overflow
-        small = np.log1p(p * np.expm1(np.clip(d, -1.0, 1.0)))
-        large = np.logaddexp(other, 0.0) - np.logaddexp(low, 0.0)
-        return (np.where(np.abs(d) < 1.0, small, large) - p * d).sum(axis=1), gradient
-
-    def fisher(self, h, v):
-        return expit(h) * expit(-h) * v
-
-    def mean_jacobian(self, h):
-        return diagonal(self.mean(h) * self.mean(-h))
-
-    def _log_ratio_to_uniform(self, p, q):
-        return _sum_log(p, q, 2.0) + _sum_log(1.0 - p, 1.0 - q, 2.0)
-
-
-class Categorical(ClassFamily):
-    """One of K classes, with probabilities softmax(h)."""
-
-    loss = "log_loss"
-    out_activation = "softmax"
-
-    def _mean(self, h):
-        return _softmax(h)
-
-    def log_mean(self, h):
-        return log_softmax(h, axis=1)
-
-    def nll_and_gradient(self, y, h):
-        # The likeliest class is kept apart: where it is all but certain, the sum of the
-        # others has the digits that p - y would lose.
-        top = _top(h)
-        shifted = h - h.take(top)[:, None]
-        gradient = np.exp(shifted)
-        gradient.put(top, 0.0)
-        others = gradient.sum(axis=1)
-        gradient.put(top, 1.0)
-        gradient /= (1.0 + others)[:, None]
-        gradient -= y
-        total, y_top = y.sum(axis=1), y.take(top)
-        gradient.put(top, (1.0 - y_top) - others / (1.0 + others))
-        return total * np.log1p(others) - np.einsum("nk,nk->n", y, shifted), gradient
-
-    def kl_and_gradient(self, h, other):
-        p = _softmax(h)
-        gradient = _softmax(other) - p
-        d = other - h
-        d -= np.einsum("nk,nk->n", p, d)[:, None]  # now KL = log sum_k p_k exp(d_k)
-        near = np.abs(d).max(axis=1) < 1.0
-        small = np.log1p(np.einsum("nk,nk->n", p, np.expm1(np.clip(d, -1.0, 1.0))))
-        if near.all():
-            return small, gradient
-        return np.where(near, small, _log_sum_exp(log_softmax(h, axis=1) + d)), gradient
-
-    def fisher(self, h, v):
-        # F does not see a constant: without v's entry at the likeliest class, nothing cancels.
-        v = v - v.take(_top(h))[:, None]
-        p = _softmax(h)
-        return p * (v - np.einsum("nk,nk->n", p, v)[:, None])
-
-    def mean_jacobian(self, h):
-        p = self.mean(h)
-        apart = anp.einsum("ni,nj->nij", p, p) * (1.0 - np.eye(h.shape[1], dtype=h.dtype))
-        return diagonal(anp.sum(apart, axis=2)) - apart
-
-    def _log_ratio_to_uniform(self, p, q):
-        return _sum_log(p, q, q.shape[0])
-
-
-def _sum_log(p, q, count):
-    """Sum of ``p log(count q)`` over the last axis, finite where q is zero. Traceable."""
-    return anp.sum(p * anp.log(count * q + np.finfo(q.dtype).tiny), axis=-1)
-
-
-def _top(h):
-    """Where the largest entry of each row lies in the flattened array."""
-    return h.argmax(axis=1) + np.arange(0, h.size, h.shape[1])
-
-
-def _softmax(h):
-    p = np.exp(h - h.take(_top(h))[:, None])
-    p /= p.sum(axis=1, keepdims=True)
-    return p
-
-
-def _log_sum_exp(a):
-    top = a.max(axis=1)
-    return top + np.log(np.exp(a - top[:, None]).sum(axis=1))

@@ -19,7 +19,7 @@ import numpy as np
 from skc2c.network.activations import ACTIVATIONS
 from skc2c.network.dense import Dense
 from skc2c.network.jacobians import jacobian, pulled, squared_jacobian
-from skc2c.network.passes import Layout, linearize, through
+from skc2c.network.passes import Layout, linearize, through, through_fixed
 
 
 @dataclass(frozen=True)
@@ -85,7 +85,7 @@ class Network:
 
     @property
     def n_members(self):
-        """How many networks this is from inside: one."""
+        """One, from inside."""
         return 1
 
     def decayed(self, vector):
@@ -243,13 +243,8 @@ class Network:
             return jacobian(theta, seeds, X=X, layers=self.layers)
         if self._n_fixed < len(self.front):
             return self._jacobian_by_tangents(theta, X, seeds)
-        features, maps = X, []
-        for layer in self.front:
-            rows = features
-            features, residual = layer.evaluate(None, rows)
-            maps.append(layer.linear_map(None, rows, residual))
-        J = jacobian(theta, seeds, X=features, layers=self.dense_layers)
-        return pulled(J, maps=maps)
+        features, maps = through_fixed(self.front, X)
+        return pulled(jacobian(theta, seeds, X=features, layers=self.dense_layers), maps=maps)
 
     @cached_property
     def _n_fixed(self):

@@ -96,6 +96,16 @@ def _flat(stack):
     return stack if stack.ndim == 2 else stack.reshape(-1, stack.shape[-1])
 
 
+def through_fixed(layers, X):
+    """Take rows through layers without parameters: the rows behind them, and linear maps there."""
+    maps = []
+    for layer in layers:
+        rows = X
+        X, residual = layer.evaluate(None, rows)
+        maps.append(layer.linear_map(None, rows, residual))
+    return X, maps
+
+
 def linearize(theta, X, layers, layout):
     """Return the network and its slopes at X, for products with J and J', as `Linearization`."""
     own, h = layout.of_theta(theta), layout.of_rows(X)
