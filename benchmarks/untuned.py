@@ -278,7 +278,7 @@ class Results:
 
     def __init__(self, paths, settings):
         self.path, self.settings = paths[0], settings
-        lines = [line for path in paths if path.exists() for line in path.open()]
+        lines = [line for path in paths if path.exists() for line in path.read_text().splitlines()]
         records = [json.loads(line) for line in lines]
         self.records = [record for record in records if settings.items() <= record.items()]
 

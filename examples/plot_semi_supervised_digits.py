@@ -23,6 +23,9 @@ from sklearn.semi_supervised import LabelSpreading, SelfTrainingClassifier
 
 from skc2c import VAT, C2CClassifier
 
+# One network on the rows as they are, so that nothing but the penalty differs.
+PLAIN = {"cv": None, "input_scaling": None, "numeric_embedding": None, "learning_rate_init": 0.001}
+
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[1])
@@ -33,19 +36,22 @@ def main():
 
     X, y = load_digits(return_X_y=True)
     X = X / 16 - X.mean(axis=0) / 16
-    network = C2CClassifier((100, 100), l2=0.1, missing_label=-1, random_state=0)
+    epochs = 20 if options.fast else 200
+    network = C2CClassifier(
+        (100, 100), l2=0.1, max_iter=epochs, missing_label=-1, random_state=0, **PLAIN
+    )
     sure = VAT(entropy_weight=0.1, balance_weight=0.4)
-    mlp = MLPClassifier((100, 100), max_iter=1000, random_state=0)
+    mlp = MLPClassifier((100, 100), max_iter=5 * epochs, random_state=0)
     models = {
         "labelled rows alone": C2CClassifier(
-            (100, 100), penalty=None, max_iter=1000, random_state=0
+            (100, 100), l2=1.0, penalty=None, max_iter=5 * epochs, random_state=0, **PLAIN
         ),
         "c2c": C2CClassifier(**network.get_params()).set_params(alpha=3.0, epsilon=0.1),
         "vat": C2CClassifier(**network.get_params()).set_params(
             penalty=sure, alpha=1.0, epsilon=0.5
         ),
         "LabelSpreading": LabelSpreading("knn", n_neighbors=7),
-        "self-training": SelfTrainingClassifier(mlp),
+        "self-training": SelfTrainingClassifier(mlp, max_iter=1 if options.fast else 10),
     }
     sizes, draws = ([20], 2) if options.fast else ([20, 50, 100, 200, 500], 3)
     errors = {name: np.zeros((len(sizes), draws)) for name in models}

@@ -21,6 +21,9 @@ from sklearn.exceptions import ConvergenceWarning
 
 from skc2c import VAT, C2CClassifier
 
+# One network on the rows as they are, so that nothing but the penalty differs.
+PLAIN = {"cv": None, "input_scaling": None, "numeric_embedding": None, "learning_rate_init": 0.001}
+
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[1])
@@ -54,6 +57,7 @@ def main():
             l2=0.01,
             max_iter=3 if options.fast else 300,
             random_state=0,
+            **PLAIN,
         ).set_params(**parameters, n_iter_no_change=300)
         rows = known if parameters["penalty"] is None else slice(None)
         clf.fit(X[rows], marked[rows])

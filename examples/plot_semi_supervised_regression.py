@@ -19,6 +19,9 @@ from sklearn.exceptions import ConvergenceWarning
 
 from skc2c import C2CRegressor
 
+# One network on the rows as they are, so that nothing but the penalty differs.
+PLAIN = {"cv": None, "input_scaling": None, "numeric_embedding": None, "learning_rate_init": 0.001}
+
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[1])
@@ -53,7 +56,7 @@ def main():
     }
     figure, axes = plt.subplots(1, 3, figsize=(12, 3.8), sharey=True)
     for ax, (name, parameters) in zip(axes, settings.items(), strict=True):
-        reg = C2CRegressor((100, 100), missing_label=np.nan, l2=0.01, random_state=0)
+        reg = C2CRegressor((100, 100), missing_label=np.nan, l2=0.01, random_state=0, **PLAIN)
         reg.set_params(**parameters, n_iter_no_change=3000)
         rows = known if parameters["penalty"] is None else slice(None)
         reg.fit(X[rows], marked[rows])

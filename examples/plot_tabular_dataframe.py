@@ -17,7 +17,9 @@ says more than accuracy does, for a hotel that overbooks has to add probabilitie
 invented table cannot tell which model suits yours; here boosted trees and `C2CClassifier` come
 equally close, while `MLPClassifier` with its own defaults is far too sure of itself.
 
-skrub is optional: `pip install skrub`.
+skrub is optional: `pip install skrub`. Its encoder of text draws at random, so that figures
+differ a little from run to run, unless it is seeded too:
+`model.set_params(tablevectorizer__high_cardinality__random_state=0)`.
 """
 
 import argparse

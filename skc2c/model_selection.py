@@ -46,7 +46,8 @@ class SemiSupervisedSplit(BaseCrossValidator):
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
-        y : array-like of shape (n_samples,) or (n_samples, n_outputs)
+        y : array-like of shape (n_samples,) or (n_samples, n_outputs), default=None
+            Needed to tell which rows have a label.
         groups : array-like of shape (n_samples,), default=None
             For the inner splitter.
 

@@ -5,6 +5,7 @@ import inspect
 import re
 import subprocess
 import sys
+import warnings
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ import skc2c
 import skc2c.inspection
 import skc2c.model_selection
 import skc2c.solvers
+from skc2c.estimators.regressor import LOSSES
 from skc2c.network import ACTIVATIONS
 from skc2c.penalties import PENALTIES
 from skc2c.solvers import SCHEDULES, SOLVERS
@@ -20,24 +22,31 @@ from skc2c.solvers import SCHEDULES, SOLVERS
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
 
-# The modules that users import from.
-MODULES = [skc2c, skc2c.inspection, skc2c.model_selection]
-PUBLIC = [
-    thing
-    for module in MODULES
-    for name, thing in vars(module).items()
-    if getattr(thing, "__module__", "").startswith(module.__name__) and not name.startswith("_")
+MODULES = [skc2c.inspection, skc2c.model_selection]
+
+
+def of_module(module, kind):
+    """What a module defines of a kind, for users."""
+    return [
+        thing
+        for name, thing in inspect.getmembers(module, kind)
+        if not name.startswith("_") and thing.__module__ == module.__name__
+    ]
+
+
+CLASSES = [
+    *(getattr(skc2c, name) for name in skc2c.__all__),
+    *of_module(skc2c.model_selection, inspect.isclass),
+    *SOLVERS.values(),
+    *SCHEDULES.values(),
 ]
-# Base classes and records have no examples of their own, but parameters.
-SETTINGS = [*SOLVERS.values(), *SCHEDULES.values()]
-CLASSES = [*filter(inspect.isclass, PUBLIC), *SETTINGS]
-FUNCTIONS = [*filter(inspect.isfunction, PUBLIC)]
-METHODS = [
+FUNCTIONS = [function for module in MODULES for function in of_module(module, inspect.isfunction)]
+METHODS = dict.fromkeys(
     method
     for cls in CLASSES
     for name, method in inspect.getmembers(cls, inspect.isfunction)
     if not name.startswith("_") and method.__module__.startswith("skc2c")
-]
+)
 
 
 def named(documented):
@@ -55,6 +64,16 @@ def documented_parameters(docstring):
     return found
 
 
+def docstring_of(documented):
+    """That of another method, if it says "See `Class.method`"."""
+    text = inspect.getdoc(documented)
+    reference = re.search(r"See `(\w+)\.(\w+)`", text)
+    if reference is None or not inspect.isfunction(documented):
+        return text
+    cls, method = reference.groups()
+    return inspect.getdoc(getattr(vars(sys.modules[documented.__module__])[cls], method))
+
+
 def signature(function):
     parameters = inspect.signature(function).parameters
     return {name: p.default for name, p in parameters.items() if name != "self"}
@@ -62,36 +81,52 @@ def signature(function):
 
 @pytest.mark.parametrize("documented", [*CLASSES, *METHODS, *FUNCTIONS], ids=named)
 def test_every_parameter_is_documented_with_its_default(documented):
-    parameters = signature(documented)
-    if documented is skc2c.Penalty:
-        parameters = {}
-    text = documented_parameters(inspect.getdoc(documented))
+    # A base class without settings has only those that any object has.
+    parameters = {} if documented in (skc2c.Penalty,) else signature(documented)
+    parameters = (
+        {} if inspect.isclass(documented) and "__init__" not in vars(documented) else parameters
+    )
+    text = documented_parameters(docstring_of(documented))
     assert list(text) == list(parameters)
+    if docstring_of(documented) != inspect.getdoc(documented):
+        return  # the defaults are those of another method
     for name, default in parameters.items():
         if default is inspect.Parameter.empty:
             assert "default" not in text[name], name
-        else:
+        elif "default=" in text[name]:
             assert ast.literal_eval(text[name].split("default=")[1]) == default, name
+        else:
+            assert text[name].endswith("optional"), name
 
 
 @pytest.mark.parametrize("cls", [skc2c.C2CClassifier, skc2c.C2CRegressor])
 def test_every_fitted_attribute_is_documented(cls):
+    """Those of one network, and those of several."""
     X = [[0.0], [1.0], [2.0], [3.0], [4.0]] * 4
-    fitted = cls(max_iter=2, early_stopping=True)
-    with pytest.warns(UserWarning, match="converged"):
-        fitted.fit(X, [0, 1, 1, 0, 1] * 4)
     section = inspect.getdoc(cls).split("Attributes\n")[1].split("See Also\n")[0]
     documented = set(re.findall(r"^(\w+_) : ", section, re.MULTILINE))
-    attributes = {name for name in vars(fitted) if name.endswith("_")}
-    assert documented - {"feature_names_in_"} == attributes
+    found = set()
+    for settings in ({"early_stopping": True}, {"cv": 2}):
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)  # hardly trained
+            fitted = cls(max_iter=2, **settings).fit(X, [0, 1, 1, 0, 1] * 4)
+        found |= {name for name in vars(fitted) if name.endswith("_")}
+    assert documented - {"feature_names_in_"} == found
 
 
 @pytest.mark.parametrize("cls", [skc2c.C2CClassifier, skc2c.C2CRegressor])
 def test_choices_in_the_docstring_are_those_of_the_code(cls):
     text = documented_parameters(inspect.getdoc(cls))
-    for name, table in (("activation", ACTIVATIONS), ("penalty", PENALTIES)):
+    tables = {"activation": ACTIVATIONS, "penalty": PENALTIES, "solver": SOLVERS}
+    tables |= {"loss": LOSSES} if cls is skc2c.C2CRegressor else {}
+    for name, table in tables.items():
         choices = set(re.findall(r"'(\w+)'", text[name].split("default")[0]))
         assert choices == {key for key in table if key is not None}
+
+
+def test_choices_of_a_schedule_are_those_of_the_code():
+    text = documented_parameters(inspect.getdoc(SOLVERS["adam"]))["schedule"]
+    assert set(re.findall(r"'(\w+)'", text.split("default")[0])) == {"auto", *SCHEDULES}
 
 
 def test_docstrings_have_no_template_marks_left():

@@ -11,7 +11,7 @@ from skc2c.penalties import PENALTIES
 from skc2c.solvers import SOLVERS
 
 # The checks are many and want no good fits, but one that can tell classes apart.
-SMALL = {"hidden_layer_sizes": (20,), "max_iter": 40, "learning_rate_init": 0.02}
+SMALL = {"hidden_layer_sizes": (10,), "max_iter": 30, "learning_rate_init": 0.05}
 
 
 def single(cls, **parameters):
@@ -28,7 +28,7 @@ ESTIMATORS = [
     *(single(C2CRegressor, loss=loss, solver=solver) for loss in LOSSES[1:] for solver in SOLVERS),
     # Several networks, with all that is chosen for them.
     *(
-        cls(hidden_layer_sizes=(20,), max_iter=40, solver=solver)
+        cls(hidden_layer_sizes=(10,), max_iter=40, solver=solver)
         for cls, solver in itertools.product((C2CClassifier, C2CRegressor), SOLVERS)
     ),
 ]

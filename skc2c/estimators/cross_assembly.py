@@ -60,12 +60,20 @@ def folds_of(estimator, ingredients, given, groups):
     folds : list of (ndarray of int, ndarray of int) or None
     """
     if isinstance(estimator.cv, (int, np.integer)):
+        if groups is not None:
+            warn(f"groups is ignored by cv={estimator.cv}. Pass a splitter such as GroupKFold.")
         return _random_folds(estimator, ingredients)
     place = np.full(len(given.y), -1)
     place[ingredients.used] = np.arange(len(ingredients.labelled))
     splits = check_cv(estimator.cv).split(given.X, given.y, groups)
     pairs = [(place[train], place[test]) for train, test in splits]
-    return [(train[train >= 0], test[test >= 0]) for train, test in pairs]
+    folds = [(train[train >= 0], test[test >= 0]) for train, test in pairs]
+    if not all(len(train) for train, _ in folds) or not any(len(test) for _, test in folds):
+        raise ValueError(
+            "cv must make splits that leave rows out, each with rows to train on. Rows of zero "
+            "weight do not count."
+        )
+    return folds
 
 
 def _random_folds(estimator, ingredients):
@@ -77,8 +85,8 @@ def _random_folds(estimator, ingredients):
         k = min(k, np.unique(strata, return_counts=True)[1].min())
     if k < estimator.cv and estimator.cv != DEFAULT_FOLDS:
         warn(
-            f"cv={estimator.cv} folds need more rows than there are: "
-            f"{f'{k} are used' if k > 1 else 'one network is fitted to all of them'}."
+            f"cv={estimator.cv} folds need more rows than there are, or more of the rarer of two "
+            f"classes: {f'{k} are used' if k > 1 else 'one network is fitted to all of them'}."
         )
     if k < 2:
         return None

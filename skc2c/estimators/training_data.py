@@ -239,20 +239,23 @@ class Scaled:
         return scaled(self.matrix[rows], self.scaling, self.dtype)
 
 
-# Rows that the input scaling is fitted on: quartiles of so many are known to a per cent.
-_SCALING_SAMPLE = 20_000
+# Rows that the input scaling is fitted on: quartiles of so many are known to a per cent. Of wide
+# rows there are fewer, of so many numbers, so that a memory-mapped pool is not copied as a whole.
+_SCALING_SAMPLE, _FEWEST_OF_SAMPLE, _NUMBERS_OF_SAMPLE = 20_000, 2_000, 2**24
 
 
 def fit_scaling(rows, unlabeled):
     """Fit the input scaling on labelled rows and, if there are any, on unlabelled ones."""
     X, weight = rows.X, rows.weight
+    n_picked = _NUMBERS_OF_SAMPLE // X.shape[1]
+    n_picked = min(_SCALING_SAMPLE, max(_FEWEST_OF_SAMPLE, n_picked))
     if unlabeled and not sparse.issparse(X):
-        parts = [part[evenly(part.shape[0], _SCALING_SAMPLE)] for part in unlabeled]
+        parts = [part[evenly(part.shape[0], n_picked)] for part in unlabeled]
         parts = [part.toarray() if sparse.issparse(part) else part for part in parts]
         X = np.concatenate([X, *parts])
         weight = np.concatenate([weight, np.ones(len(X) - len(weight))])
-    if X.shape[0] > _SCALING_SAMPLE and not sparse.issparse(X):
-        some = evenly(len(X), _SCALING_SAMPLE)
+    if X.shape[0] > n_picked and not sparse.issparse(X):
+        some = evenly(len(X), n_picked)
         X, weight = X[some], weight[some]
     return fit_input_scaling(X, weight)
 

@@ -93,6 +93,13 @@ class CrossPlan:
         return np.unique(np.concatenate([test for _, test in self.folds]))
 
     @property
+    def n_batches(self):
+        """Batches of an epoch, which is a pass over all rows of a network, labelled or not."""
+        n = min(len(train) for train, _ in self.folds)
+        n += 0 if self.pool is None else len(self.pool) - len(self.rows)
+        return -(-n // min(self.batch_size, n))
+
+    @property
     def n_outputs(self):
         """Outputs of a network."""
         return self.layer_units[-1]

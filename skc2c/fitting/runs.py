@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from skc2c.fitting.one import FullBatch
+from skc2c.fitting.one import FullBatch, n_rows
 from skc2c.network import Members, Network
 from skc2c.objective import Objective, Term
 from skc2c.objective.members import MembersObjective, MembersTerm
@@ -119,11 +119,12 @@ class SideBySide(Run):
         rng, span = MemberStreams(self.probe), stop - self.n_steps
         batches = _endless(self.deal)
         for t in range(span):
-            values, gradient = self.objective.on_batch(self.theta, next(batches), rng)
+            batch = next(batches)
+            values, gradient = self.objective.on_batch(self.theta, batch, rng)
             # The middle of the step: at its start the rate of the first one is zero.
             self.step(self.theta, gradient, self.plan.rate((t + 0.5) / span))
-            self.losses.append(values)
-            if self.deal.dealers[0].is_at_end:
+            self.losses.append((values, n_rows(batch[0])))
+            if len(self.losses) == self.plan.n_batches:
                 for member, latest in zip(self.members, self._unfinished(), strict=True):
                     self.curves[member] += latest
                 self.losses = []
@@ -131,8 +132,9 @@ class SideBySide(Run):
     def _unfinished(self):
         if not self.losses:
             return super()._unfinished()
-        values = np.mean(self.losses, axis=0) + self.objective.decay(self.theta)
-        return [[value] for value in values.tolist()]
+        losses, counts = zip(*self.losses, strict=True)
+        means = np.average(losses, axis=0, weights=counts) + self.objective.decay(self.theta)
+        return [[value] for value in means.tolist()]
 
     def _parameters(self):
         return [self.network.pick(self.theta, [i]) for i in range(len(self.members))]
@@ -145,7 +147,7 @@ class SideBySide(Run):
         self.probe = [self.probe[i] for i in kept]
         self.orders = [[order[i] for i in kept] for order in self.orders]
         self.position = [dealer.state_of(kept) for dealer in self.deal.dealers]
-        self.losses = [values[kept] for values in self.losses]
+        self.losses = [(values[kept], n) for values, n in self.losses]
 
 
 class OneByOne(Run):

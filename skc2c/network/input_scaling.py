@@ -170,11 +170,22 @@ def fit_input_scaling(X, weight):
     return InputScaling(center=center, scale=np.where(high > low, from_quartiles, from_range))
 
 
+# Numbers whose quartiles are taken at a time: sorting needs several times their memory.
+_BLOCK_NUMBERS = 2**18
+
+
 def _quartiles(X, weight):
     """The smallest values with a quarter, a half, three quarters of the weight up to them.
 
     So a row of weight two counts exactly as two rows.
     """
+    n, D = X.shape
+    width = max(1, _BLOCK_NUMBERS // n)
+    blocks = [_quartiles_of_block(X[:, i : i + width], weight) for i in range(0, D, width)]
+    return np.concatenate(blocks, axis=1)
+
+
+def _quartiles_of_block(X, weight):
     order = np.argsort(X, axis=0, kind="stable")
     below = np.cumsum(weight[order], axis=0, dtype=np.float64)
     columns = np.arange(X.shape[1])

@@ -21,8 +21,7 @@ class Nearby(Penalty):
     """Base class: the distance between the outputs at clean and perturbed rows.
 
     A subclass has the settings ``perturbation``, ``n_perturbations`` and
-    ``n_power_iterations``, and the methods ``distance(likelihood)``, which returns a function
-    as in `distances`, and ``metric``, its local form.
+    ``n_power_iterations``, and the methods ``distance`` and ``metric``, its local form.
     """
 
     needs_no_label = True
@@ -49,7 +48,17 @@ class Nearby(Penalty):
         return Probe.around(X, dx, epsilon, linearization)
 
     def mean_distance(self, likelihood, outputs):
-        """Distance of each row's output from those of its perturbed copies, on average."""
+        """Distance of each row's output from those of its perturbed copies, on average.
+
+        Parameters
+        ----------
+        likelihood : Likelihood
+        outputs : Outputs
+
+        Returns
+        -------
+        distance : ndarray of shape (n,)
+        """
         return mean_distance(
             outputs.h,
             n=outputs.n,
@@ -113,6 +122,17 @@ class C2C(Nearby):
         return squared_distance_metric(likelihood, self.space)
 
     def distance(self, likelihood):
+        """Return the distance between outputs, as a function like those in `distances`.
+
+        Parameters
+        ----------
+        likelihood : Likelihood
+
+        Returns
+        -------
+        distance : callable
+            ``(h, near) -> value, back``.
+        """
         return squared_distance(likelihood, self.space)
 
 
@@ -190,6 +210,17 @@ class VAT(Nearby):
         return likelihood.fisher
 
     def distance(self, likelihood):
+        """Return the distance between outputs, as a function like those in `distances`.
+
+        Parameters
+        ----------
+        likelihood : Likelihood
+
+        Returns
+        -------
+        distance : callable
+            ``(h, near) -> value, back``.
+        """
         return divergence(likelihood)
 
     def value(self, network, likelihood, theta, probe, outputs):

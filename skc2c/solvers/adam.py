@@ -76,11 +76,21 @@ class Adam(Solver):
         return Descent(theta, step.state(), loss, exhausted(max_iter))
 
     def stepper(self, theta, state=None):
-        """Return what updates theta in place, from a state or from zero moments."""
+        """Return what updates theta in place.
+
+        Parameters
+        ----------
+        theta : ndarray
+        state : dict, optional
+            As in `Descent`, to go on from; by default from zero moments.
+
+        Returns
+        -------
+        step : AdamStep
+        """
         return AdamStep(theta, float(self.beta_1), float(self.beta_2), float(self.epsilon), state)
 
     def rates(self, learning_rate, automatic):
-        """Return the learning rate as a function of progress, from 0 to 1."""
         schedule = automatic if self.schedule == "auto" else make_schedule(self.schedule)
         return Rate(float(learning_rate), schedule)
 

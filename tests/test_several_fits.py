@@ -1,0 +1,186 @@
+"""Several fits side by side: their training, their ends, and the mix that is selected."""
+
+import numpy as np
+import pytest
+from cross_plans import SOLVERS, WAVES, each_solver, make_plan
+from numpy.testing import assert_allclose, assert_array_equal
+from oracles import negative_log_likelihood
+
+from skc2c import C2C, VAT, Jacobian, Ladder, Noise
+from skc2c.data.rows import Rows
+from skc2c.fitting import Candidate, cross_fit, loss_of, out_of_fold
+from skc2c.fitting.runs import OneByOne, SideBySide, runs_of
+from skc2c.network import Network
+
+
+def assert_same_ends(first, second):
+    assert [end[:2] for end in first] == [end[:2] for end in second]
+    for a, b in zip(first, second, strict=True):
+        for (_, theta), (_, other) in zip(a.networks, b.networks, strict=True):
+            assert_array_equal(theta, other)
+        assert_array_equal(a.outputs, b.outputs)
+        assert (a.loss, a.curve) == (b.loss, b.curve)
+
+
+# ------------------------------------------------------------------------------ the training
+
+SHAPES = {
+    "folds that differ in size": {},
+    "unlabelled rows": {"n_pool": 15},
+    "candidates that stop": {"patience": 0.05},
+    "own longest clock": {
+        "candidates": [Candidate((), 0.0, 10), Candidate((), 0.1, 3), Candidate((), 0.3)]
+    },
+    "ladder": {"penalty": Ladder()},
+    "ladder and unlabelled rows": {"penalty": Ladder(), "n_pool": 15},
+    "adversarial": {"penalty": VAT(), "loss": "log_loss"},
+    "jacobian": {"penalty": Jacobian(), "batch_size": 50},
+    "noise": {"penalty": Noise(), "candidates": [Candidate((), 1.0), Candidate(WAVES, 1.0)]},
+    "in order": {"shuffle": False, "n_folds": 5},
+    "six folds": {"n_folds": 6, "n": 50},
+    "linear": {"layer_units": (3, 2)},
+    "one output": {"layer_units": (3, 20, 1), "loss": "poisson", "n": 300, "batch_size": 64},
+}
+
+
+@pytest.mark.parametrize("changes", SHAPES.values(), ids=SHAPES)
+@each_solver
+def test_the_result_does_not_depend_on_the_shares_of_the_folds(changes, solver):
+    if changes.get("loss") == "poisson":
+        rows = make_plan(solver, **changes).rows
+        changes = changes | {"rows": Rows(rows.X, rows.y[:, :1], rows.weight)}
+    expected = cross_fit(make_plan(solver, **changes))
+    for n_shares in (2, 3, 50):
+        found = cross_fit(make_plan(solver, **changes), n_shares=n_shares)
+        assert_same_ends(found.ends, expected.ends)
+        assert_array_equal(found.weights, expected.weights)
+        assert found.loss == expected.loss
+
+
+@each_solver
+def test_a_plan_can_be_carried_out_again(solver):
+    plan = make_plan(solver)
+    first, second = cross_fit(plan), cross_fit(plan)
+    assert_same_ends(first.ends, second.ends)
+
+
+def train(run, *stops):
+    for stop in stops:
+        trained = run.advance(stop)
+    return trained
+
+
+STRENGTHS = [Candidate(WAVES, alpha) for alpha in (0.05, 0.1, 0.7)]
+
+
+@pytest.mark.parametrize("n_pool", [0, 15])
+@pytest.mark.parametrize("penalty", [C2C(), VAT(), Ladder(), Jacobian()], ids=str)
+@pytest.mark.parametrize("kind", [SideBySide, OneByOne])
+def test_dropping_candidates_leaves_the_others_as_if_alone(kind, penalty, n_pool):
+    """Midway through an epoch, and with a penalty that is taken in every other step."""
+    solver = "adam" if kind is SideBySide else "lbfgs"
+    settings = {"penalty": penalty, "n_pool": n_pool, "candidates": STRENGTHS}
+    together = kind(make_plan(solver, **settings), STRENGTHS, [0, 1, 2])
+    train(together, 5)
+    assert together.keep(STRENGTHS[1:])
+    train(together, 12)
+    assert together.keep([STRENGTHS[1]])
+    found = train(together, 27)
+    alone = kind(make_plan(solver, **settings), [STRENGTHS[1]], [0, 1, 2])
+    expected = train(alone, 5, 12, 27)
+    assert list(found) == [(STRENGTHS[1], fold) for fold in range(3)]
+    for member in found:
+        assert_array_equal(found[member][1], expected[member][1])
+        assert found[member][2] == expected[member][2]
+    assert not together.keep([])
+
+
+@pytest.mark.parametrize("solver", SOLVERS)
+def test_candidates_of_a_fold_have_the_same_luck(solver):
+    """What differs between strengths is not chance: two equal ones are the same to the bit."""
+    twins = [Candidate((), 0.1), Candidate((), 0.1, 1000)]
+    (run,) = runs_of(make_plan(solver, candidates=twins, n_pool=5), 1)
+    found = train(run, 4, 9)
+    for fold in range(4):
+        assert_array_equal(found[twins[0], fold][1], found[twins[1], fold][1])
+        assert not np.array_equal(found[twins[0], fold][1], found[twins[0], (fold + 1) % 4][1])
+
+
+def test_penalty_of_members_is_charged():
+    smooth = Candidate((), 100.0)
+    plan = make_plan(candidates=[Candidate((), 0.0), smooth], penalty=Jacobian(), ends=[200])
+    norms = {}
+    for end in cross_fit(plan).ends:
+        J = [network.jacobian(theta, plan.rows.X) for network, theta in end.networks]
+        norms[end.candidate.alpha] = np.square(J).sum()
+    assert norms[100.0] < 0.01 * norms[0.0]
+
+
+@each_solver
+def test_the_offset_moves_the_initial_outputs(solver):
+    offset = np.array([3.0, -2.0])
+    moved, usual = (runs_of(make_plan(solver, offset=o), 1) for o in (offset, None))
+    for run, other in zip(moved, usual, strict=True):
+        pairs = zip(run._parameters(), other._parameters(), strict=True)
+        X = make_plan(solver).rows.X
+        for theta, without in pairs:
+            h = run.single.forward(theta, X) - other.single.forward(without, X)
+            assert_allclose(h, np.tile(offset, (len(X), 1)), rtol=1e-5)
+
+
+# ---------------------------------------------------------------------------------- the ends
+
+
+@each_solver
+def test_outputs_and_losses_are_those_of_the_rows_left_out(solver):
+    plan = make_plan(solver, loss="log_loss")
+    for end in cross_fit(plan).ends:
+        expected = np.full((41, 2), np.nan)
+        for (network, theta), (_, test) in zip(end.networks, plan.folds, strict=True):
+            expected[test] = network.forward(theta, plan.rows.X[test])
+        assert_allclose(end.outputs, expected, rtol=1e-5, atol=1e-6)
+        nll = negative_log_likelihood("log_loss", plan.rows.y, expected)
+        assert_allclose(end.loss, np.average(nll, weights=plan.rows.weight), rtol=1e-5)
+
+
+def test_outputs_of_rows_left_out_twice_are_means_and_of_others_nan():
+    folds = [(np.arange(10, 41), np.arange(10)), (np.arange(20, 41), np.arange(5, 20))]
+    plan = make_plan(folds=folds, n_folds=2)
+    network = Network(plan.layer_units, "tanh")
+    rng = np.random.default_rng(1)
+    pairs = [(network, network.initialize(rng, np.float32)) for _ in folds]
+    h = out_of_fold(plan, pairs)
+    first, second = (network.forward(theta, plan.rows.X) for _, theta in pairs)
+    assert_allclose(h[:5], first[:5], rtol=1e-5)
+    assert_allclose(h[5:10], (first[5:10] + second[5:10]) / 2, rtol=1e-4, atol=1e-6)
+    assert_allclose(h[10:20], second[10:20], rtol=1e-5)
+    assert np.isnan(h[20:]).all()
+    nll = 0.5 * ((h[:20] - plan.rows.y[:20]) ** 2).sum(axis=1)
+    assert_allclose(loss_of(plan, h), np.average(nll, weights=plan.rows.weight[:20]), rtol=1e-5)
+    h[3] = np.inf
+    assert loss_of(plan, h) == np.inf
+
+
+@each_solver
+def test_the_curve_has_a_value_for_every_epoch_begun(solver):
+    plan = make_plan(solver)
+    n = min(len(rows) for rows, _ in plan.folds)
+    n_batches = -(-n // 8) if solver == "adam" else 1
+    for end in cross_fit(plan).ends:
+        assert len(end.curve) == -(-end.n_steps // n_batches)
+        assert np.isfinite(end.curve).all()
+
+
+def test_the_curve_is_the_objective():
+    """At a rate of zero: the mean over batches of one epoch is that over all rows."""
+    plan = make_plan(
+        n=40, rate=lambda progress: 0.0, ends=[4, 16], candidates=[Candidate((), 0.0)], batch_size=8
+    )
+    for end in cross_fit(plan).ends:
+        values = []
+        for (network, theta), (train_rows, _) in zip(end.networks, plan.folds, strict=True):
+            rows = plan.rows.take(train_rows)
+            nll = 0.5 * ((network.forward(theta, rows.X) - rows.y) ** 2).sum(axis=1)
+            decay = 0.05 * np.sum(theta[: network.n_weights] ** 2) / rows.weight.sum()
+            values.append(np.average(nll, weights=rows.weight) + decay)
+        assert_allclose(end.curve[: end.n_steps // 4], np.mean(values), rtol=1e-5)
