@@ -23,11 +23,13 @@ from sklearn.neural_network import MLPClassifier, MLPRegressor
 from threadpoolctl import threadpool_limits
 from timing import environment, interleave, log_slope, markdown, seconds, spread
 
-from skc2c import C2C, VAT, C2CClassifier, C2CRegressor, Jacobian, Noise, Penalty
-from skc2c.families import Categorical, Gaussian
+from skc2c import C2C, VAT, C2CClassifier, C2CRegressor, Jacobian, Noise
+from skc2c.data.rows import Rows
+from skc2c.likelihoods import Categorical, Gaussian
+from skc2c.machine.threads import map_in_order
 from skc2c.network import Network
-from skc2c.objective import Objective
-from skc2c.rows import Rows
+from skc2c.objective import Objective, Term
+from skc2c.penalties import NoPenalty
 
 try:
     import in_torch
@@ -35,9 +37,12 @@ try:
 except ImportError:
     in_torch = None
 
-PENALTIES = {None: Penalty, "c2c": C2C, "vat": VAT, "jacobian": Jacobian, "noise": Noise}
+PENALTIES = {None: NoPenalty, "c2c": C2C, "vat": VAT, "jacobian": Jacobian, "noise": Noise}
 DTYPES = ("float32", "float64")
 FOREVER = {"n_iter_no_change": 10**6, "tol": 0.0}
+# One network at a constant rate, on rows as they are.
+PLAIN = {"cv": None, "input_scaling": None, "alpha": 0.03, "epsilon": 0.3, "l2": 1.0}
+PLAIN["learning_rate_init"] = 0.001
 
 
 class Task(NamedTuple):
@@ -116,6 +121,7 @@ def train_ours(task, X, y, penalty, dtype):
         max_iter=task.epochs,
         dtype=dtype,
         random_state=0,
+        **PLAIN,
         **FOREVER,
     )
     return seconds(lambda: model.fit(X, y)) / task.epochs
@@ -215,7 +221,7 @@ def step(rounds, repeats=100):
         penalty = Fixed()
         penalty.held = held
         rows = Rows(X, one_hot, np.ones(task.n))
-        objective = Objective(network, Categorical(), penalty, 0.03, 0.3, 0.0, rows)
+        objective = Term(network, Categorical(), penalty, 0.03, 0.3, 0.0, rows)
         by_hand = *network.unpack(theta), held.rows, one_hot[batch], 0.03
         traced = objective.on_batch(theta, batch, rng)
         np.testing.assert_allclose(traced[0], value_and_gradient(*by_hand)[0], rtol=1e-5)
@@ -248,7 +254,8 @@ def lbfgs(rounds, n=100_000, D=50):
     lines = []
     for name in (None, "c2c", "jacobian"):
         settings = {"alpha": 0.03, "epsilon": 0.3, "l2": 1.0, "rows": rows.canonical()}
-        objective = Objective(network, Gaussian(), PENALTIES[name](), **settings)
+        term = Term(network, Gaussian(), PENALTIES[name](), **settings)
+        objective = Objective((term,), over_blocks=map_in_order)
         times = interleave({k: partial(evaluate, objective, theta, k) for k in (1, 2)}, rounds)
         memory = peak_memory("fit", name, 1_000_000, 20, threads=2)
         shown = [spread(1e3 * times[k]) for k in (1, 2)]
@@ -308,7 +315,10 @@ def prediction(rounds, n=1_000_000, D=50):
     rows = []
     for threads in (1, 2):
         with threadpool_limits(threads):
-            models = {"ours": C2CClassifier(max_iter=2), "sklearn": MLPClassifier(max_iter=2)}
+            models = {
+                "ours": C2CClassifier(max_iter=2, **PLAIN),
+                "sklearn": MLPClassifier(max_iter=2),
+            }
             for model in models.values():
                 model.fit(X[:2000], y)
             timed = {
