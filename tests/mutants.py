@@ -20,7 +20,7 @@ ROOT = Path(__file__).resolve().parent.parent
 # The tests of each room, the quick ones first.
 ROOMS = {
     "objective": "test_term test_objective test_members_objective test_fitting test_behaviour",
-    "fitting": "test_fitting test_several_fits test_self_tuning* test_behaviour",
+    "fitting": "test_fitting test_several_fits* test_self_tuning* test_behaviour",
     "estimators/targets": "test_targets test_classifier test_regressor test_self_tuning*",
     "solvers": "test_adam test_lbfgs test_monitor test_schedules test_solvers test_fitting",
     "penalties": "test_nearby test_ladder test_jacobian_penalty test_noise test_probes "

@@ -58,7 +58,8 @@ class CrossPlan:
     batch_size : int
     shuffle : bool
     seeds : list of numpy.random.SeedSequence
-        One for each fold. Candidates share them: what differs between them is not luck.
+        One for each fold, from which each run draws streams of its own. Candidates of one run share
+        them.
     offset : ndarray of shape (K,) or None
         What to add to the initial biases of the outputs.
     patience : float
