@@ -25,7 +25,10 @@ ESTIMATORS = [
             (C2CClassifier, C2CRegressor), PENALTIES, SOLVERS
         )
     ),
-    *(single(C2CRegressor, loss=loss, solver=solver) for loss in LOSSES[1:] for solver in SOLVERS),
+    *(
+        single(C2CRegressor, loss=loss, solver=solver, max_iter=60)
+        for loss, solver in itertools.product(LOSSES[1:], SOLVERS)
+    ),
     # Several networks, with all that is chosen for them.
     *(
         cls(hidden_layer_sizes=(10,), max_iter=40, solver=solver)
