@@ -4,11 +4,13 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from oracles import PLAIN
+from scipy.optimize import minimize
 from sklearn.datasets import load_diabetes
-from sklearn.linear_model import Ridge
+from sklearn.linear_model import PoissonRegressor, Ridge
 from sklearn.preprocessing import StandardScaler
 
 from skc2c import C2CRegressor
+from skc2c.estimators.regressor import LOSSES
 from skc2c.penalties import PENALTIES
 from skc2c.solvers import SOLVERS
 
@@ -145,3 +147,97 @@ def test_words_are_not_targets():
     X, _ = patients()
     with pytest.raises(ValueError, match="could not convert string to float"):
         quick().fit(X, np.array(["a"] * 442))
+
+
+# ------------------------------------------------------------------------- counts, variances
+
+
+def counts():
+    X, _ = patients()
+    rate = np.exp(0.5 + 0.4 * X[:, 2] - 0.3 * X[:, 8])
+    return X, np.random.default_rng(0).poisson(rate).astype(float)
+
+
+@pytest.mark.parametrize("l2", [0.5, 50.0])
+def test_linear_model_of_counts_is_poisson_regression(l2):
+    """The same objective: alpha is l2 / n."""
+    X, y = counts()
+    weight = np.linspace(0.5, 2.0, len(y))
+    ours = exact_linear(penalty=None, loss="poisson", l2=l2).fit(X, y, weight)
+    theirs = PoissonRegressor(alpha=l2 / weight.sum(), tol=1e-12, max_iter=1000)
+    assert_allclose(ours.predict(X), theirs.fit(X, y, weight).predict(X), rtol=1e-5)
+
+
+@pytest.mark.parametrize("penalty", [None, "jacobian"])
+def test_linear_model_with_a_variance_is_the_best_of_its_kind(penalty):
+    """Against scipy on the negative log-likelihood of standardised y, written out."""
+    X, y = patients()
+    X = X[:, :3]
+    z = (y - y.mean()) / y.std()
+    l2 = 5.0
+    decay = l2 / (2 * len(y)) + (0.3 * 0.7**2 if penalty else 0.0)
+
+    def outputs(parameters):
+        return X @ parameters[:6].reshape(3, 2) + parameters[6:]
+
+    def objective(parameters):
+        mean, log_variance = outputs(parameters).T
+        nll = 0.5 * (log_variance + (z - mean) ** 2 * np.exp(-log_variance))
+        return nll.mean() + decay * (parameters[:6] ** 2).sum()
+
+    mean, log_variance = outputs(minimize(objective, np.zeros(8), tol=1e-10).x).T
+    settings = {"penalty": penalty, "alpha": 0.3, "epsilon": 0.7, "l2": l2}
+    ours = exact_linear(loss="gaussian_nll", **settings).fit(X, y)
+    found_mean, found_std = ours.predict(X, return_std=True)
+    assert_allclose(found_mean, mean * y.std() + y.mean(), rtol=1e-4)
+    assert_allclose(found_std, np.exp(log_variance / 2) * y.std(), rtol=1e-4)
+
+
+@each_solver
+@pytest.mark.parametrize("penalty", PENALTIES, ids=str)
+def test_unit_of_y_does_not_matter_to_a_predicted_variance(solver, penalty):
+    X, y = patients()
+    reg = quick(solver=solver, penalty=penalty, loss="gaussian_nll", max_iter=20)
+    usual = reg.fit(X, y).predict(X, return_std=True)
+    scaled = reg.fit(X, 1024 * y + 4096).predict(X, return_std=True)
+    tolerance = 1e-3 if solver == "adam" else 1e-5
+    assert_allclose(scaled[0], 1024 * usual[0] + 4096, rtol=tolerance)
+    assert_allclose(scaled[1], 1024 * usual[1], rtol=tolerance)
+
+
+@each_solver
+@pytest.mark.parametrize("loss", LOSSES)
+@pytest.mark.parametrize("cv", [None, 3])
+def test_every_loss_learns_one_output_or_several(solver, loss, cv):
+    X, y = counts()
+    Y = np.stack([y, y[::-1] + 1.0], axis=1)
+    reg = quick(solver=solver, loss=loss, cv=cv, max_iter=60, learning_rate_init=0.02)
+    assert reg.fit(X, y).score(X, y) > 0.1
+    assert reg.predict(X).shape == (442,)
+    assert reg.fit(X, Y).predict(X).shape == (442, 2)
+    assert (reg.predict(X) > 0.0).all() or loss != "poisson"
+    if loss == "gaussian_nll":
+        assert reg.predict(X, return_std=True)[1].shape == (442, 2)
+    else:
+        with pytest.raises(ValueError, match=f"return_std=True needs.*loss='{loss}'"):
+            reg.predict(X, return_std=True)
+
+
+def test_a_variance_that_differs_is_found():
+    X, _ = patients()
+    spread = np.exp(X[:, 0])
+    y = 10.0 + spread * np.random.default_rng(0).normal(size=442)
+    reg = quick(loss="gaussian_nll", solver="lbfgs").fit(X, y)
+    _, std = reg.predict(X, return_std=True)
+    assert np.corrcoef(np.log(std), X[:, 0])[0, 1] > 0.9
+
+
+@pytest.mark.parametrize(
+    ("y", "message"), [(-np.ones(442), "not negative. Got -1"), (np.zeros(442), "zero everywhere")]
+)
+def test_what_are_no_counts_is_refused(y, message):
+    X, _ = patients()
+    reg = quick(loss="poisson")
+    with pytest.raises(ValueError, match=message):
+        reg.fit(X, y)
+    assert not hasattr(reg, "coefs_")
