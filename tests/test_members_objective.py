@@ -268,6 +268,13 @@ def test_batches_are_not_larger_than_a_pass(rng):
     assert [batch.shape for batch in batches] == [(K, 7), (K, 7)]
 
 
+def test_a_batch_has_one_row_at_least_however_small_its_share(rng):
+    """And there may be more generators than terms."""
+    _, objective, _ = two_terms(rng, C2C(), LIKELIHOODS["log_loss"], share=0.01)
+    batches = next(objective.deal(4, (None, None, None)).epoch())
+    assert [batch.shape for batch in batches] == [(K, 4), (K, 1)]
+
+
 def test_members_are_dealt_rows_of_their_own(rng):
     _, objective, _ = two_terms(rng, C2C(), LIKELIHOODS["log_loss"])
     generators = [[np.random.default_rng([j, i]) for i in range(K)] for j in range(2)]

@@ -1,5 +1,8 @@
 """The contract of a penalty, for every one in the table and with every kind of setting."""
 
+import ast
+import re
+
 import autograd
 import numpy as np
 import pytest
@@ -271,6 +274,14 @@ def test_an_object_is_taken_as_it_is():
 def test_bad_penalties_are_named(penalty, message):
     with pytest.raises(ValueError, match=message):
         make_penalty(penalty)
+
+
+def test_a_penalty_of_the_user_promises_nothing_that_it_does_not_say():
+    """What the base class says of itself is safe for any subclass, and as documented."""
+    documented = re.findall(r"^ +(\w+) : (?:bool|int), default=(\w+)$", Penalty.__doc__, re.M)
+    assert len(documented) == 6
+    for name, default in documented:
+        assert getattr(Penalty, name) == ast.literal_eval(default), name
 
 
 def test_a_penalty_needs_a_value():

@@ -56,6 +56,9 @@ def assemble(estimator, ingredients, previous, as_fitted, is_partial=False):
     train = train if solver.is_stochastic else train.canonical()
     goes_on = is_partial and previous is not None
     units = previous.units if goes_on else targets.units(train.y, train.weight)
+    if is_partial:
+        # A target that is constant so far need not stay so.
+        units = units._replace(scale=units.divisor)
     train = ingredients.scaled(train, units)
     network = Network(ingredients.layer_units, estimator.activation, _front(estimator, train))
     if previous is not None:

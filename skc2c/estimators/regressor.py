@@ -204,7 +204,9 @@ class C2CRegressor(LabeledScoreMixin, MultiOutputMixin, RegressorMixin, Perceptr
         return targets.decode(h), targets.spread(h)
 
     def _encode(self, y, weight, known, increment):
-        return *real_targets(y, self.loss), weight
+        targets, y = real_targets(y, self.loss, is_part=increment is not None)
+        _refuse_others(targets, known, "warm_start=True" if increment is None else "partial_fit")
+        return targets, y, weight
 
     def _targets(self):
         return fitted_targets(self._loss, self.n_outputs_, self.target_scale_)
@@ -213,3 +215,13 @@ class C2CRegressor(LabeledScoreMixin, MultiOutputMixin, RegressorMixin, Perceptr
         tags = super().__sklearn_tags__()
         tags.target_tags.positive_only = self.loss == "poisson"
         return tags
+
+
+def _refuse_others(targets, known, way):
+    """Raise a ValueError unless targets are like those of the fit that this one goes on from."""
+    if known is None or (targets.loss, targets.n_targets) == (known.loss, known.n_targets):
+        return
+    raise ValueError(
+        f"{way} needs the loss and the number of targets of the fit before, "
+        f"{known.loss!r} and {known.n_targets}. Got {targets.loss!r} and {targets.n_targets}."
+    )

@@ -135,12 +135,13 @@ def class_targets(y, known=None):
     is_multilabel = type_of_target(y).startswith("multilabel")
     # Labels of another kind ask for another network, which a warm start refuses later.
     known = known if known is not None and known.is_multilabel == is_multilabel else None
+    asked = "warm_start=True needs the classes of the previous fit"
     if is_multilabel:
-        indicator = _indicator(y)
-        return known or ClassTargets(np.arange(indicator.shape[1]), True), indicator
+        targets = known or ClassTargets(np.arange(y.shape[1]), True)
+        return targets, _indicator(y, targets, asked)
     y = column_or_1d(y, warn=True)
     targets = known or ClassTargets(np.unique(y), False)
-    return targets, _codes(y, targets, "warm_start=True needs the classes of the previous fit")
+    return targets, _codes(y, targets, asked)
 
 
 def announced_targets(y, known, classes):
@@ -160,11 +161,21 @@ def announced_targets(y, known, classes):
     codes : ndarray
     """
     check_classification_targets(y)
-    if type_of_target(y).startswith("multilabel"):
-        return class_targets(y, known)
+    is_multilabel = type_of_target(y).startswith("multilabel")
+    if known is not None and known.is_multilabel != is_multilabel:
+        kinds = "one label for each row", "a 0/1 indicator matrix (multilabel)"
+        raise ValueError(
+            "partial_fit needs y of the kind of the first call: "
+            f"{kinds[known.is_multilabel]}. Got {kinds[is_multilabel]}."
+        )
+    if is_multilabel:
+        targets = known or ClassTargets(np.arange(y.shape[1]), True)
+        return targets, _indicator(y, targets, "partial_fit needs the labels of the first call")
     if known is None and classes is None:
         raise ValueError("classes must be passed on the first call to partial_fit.")
     announced = None if classes is None else np.unique(np.asarray(classes))
+    if announced is not None and len(announced) < 2:
+        raise ValueError(f"classes must name at least two classes. Got {classes!r}.")
     targets = known or ClassTargets(announced, False)
     if announced is not None and not np.array_equal(announced, targets.classes):
         raise ValueError(
@@ -177,7 +188,7 @@ def announced_targets(y, known, classes):
 def codes_of(y, targets, asked):
     """Encode further labels by the classes of `targets`, which they need to be of."""
     if targets.is_multilabel:
-        return _indicator(y)
+        return _indicator(y, targets, asked)
     return _codes(column_or_1d(y, warn=True), targets, asked)
 
 
@@ -188,8 +199,12 @@ def _codes(y, targets, asked):
     return np.searchsorted(targets.classes, y)
 
 
-def _indicator(y):
+def _indicator(y, targets, asked):
     y = y.toarray() if hasattr(y, "toarray") else y
+    if y.shape[1:] != targets.classes.shape:
+        raise ValueError(
+            f"{asked}, {len(targets.classes)} columns. Got y of shape {y.shape} instead."
+        )
     if not np.isin(y, (0, 1)).all():
         raise ValueError(
             "y with several columns must be a 0/1 indicator matrix (multilabel). Multioutput "

@@ -30,8 +30,15 @@ class RealTargets(Targets):
     def check(self, y):
         """Raise a ValueError if encoded targets are not of this kind."""
 
+    def check_all(self, y):
+        """Raise a ValueError if encoded targets, all there are, leave nothing to learn."""
+
     def encode_validation(self, y, weight):
         y = _columns(y)
+        if y.shape[1] != self.n_targets:
+            raise ValueError(
+                f"y_val needs as many columns as y, {self.n_targets}. Got {y.shape[1]} instead."
+            )
         self.check(y)
         return y, weight
 
@@ -115,6 +122,8 @@ class CountTargets(RealTargets):
     def check(self, y):
         if (y < 0.0).any():
             raise ValueError(f"loss={self.loss!r} needs y that is not negative. Got {y.min()}.")
+
+    def check_all(self, y):
         if not y.any():
             raise ValueError(f"loss={self.loss!r} needs a y that is not zero everywhere.")
 
@@ -134,8 +143,15 @@ class CountTargets(RealTargets):
 _KINDS = {"poisson": CountTargets, "gaussian_nll": SpreadTargets}
 
 
-def real_targets(y, loss):
+def real_targets(y, loss, is_part=False):
     """Encode real targets as an array of shape (n, T) in float64.
+
+    Parameters
+    ----------
+    y : ndarray of shape (n,) or (n, T)
+    loss : str
+    is_part : bool, default=False
+        Whether there are further targets.
 
     Returns
     -------
@@ -145,6 +161,8 @@ def real_targets(y, loss):
     y = _columns(y)
     targets = _KINDS.get(loss, RealTargets)(loss, y.shape[1])
     targets.check(y)
+    if not is_part:
+        targets.check_all(y)
     return targets, y
 
 
