@@ -44,6 +44,10 @@ COMMON = {
     "max_iter": 15,
     "n_iter_no_change": np.inf,
     "missing_label": -1,
+    "cv": None,
+    "input_scaling": None,
+    "numeric_embedding": None,
+    "learning_rate_init": 0.001,
 }
 
 
