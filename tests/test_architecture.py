@@ -1,13 +1,19 @@
 """The plan of the house: imports between its rooms only go down, and never in a circle."""
 
 import ast
+import re
 import sys
 from graphlib import TopologicalSorter
+from inspect import isclass
 from pathlib import Path
 
 import pytest
 
 import skc2c
+from skc2c.likelihoods import LIKELIHOODS
+from skc2c.network import ACTIVATIONS
+from skc2c.penalties import PENALTIES
+from skc2c.solvers import SCHEDULES, SOLVERS
 
 PACKAGE = Path(skc2c.__file__).parent
 FLOORS = {
@@ -126,6 +132,88 @@ def test_ways_back_are_made_known_to_autograd_in_one_place(path):
 @each_file
 def test_no_room_is_for_odds_and_ends(path):
     assert path.stem not in ("utils", "helpers", "common", "misc", "base")
+
+
+@each_file
+def test_files_and_functions_are_short(path):
+    """Lines of a function are counted from its first statement on, without its docstring."""
+    assert len(path.read_text().splitlines()) <= 300
+    for node in ast.walk(tree(path)):
+        if isinstance(node, ast.FunctionDef):
+            body = node.body[1:] if ast.get_docstring(node) is not None else node.body
+            if body:
+                assert node.end_lineno - body[0].lineno + 1 <= 30, node.name
+
+
+TABLES = {
+    "likelihoods": LIKELIHOODS,
+    "network": ACTIVATIONS,
+    "penalties": PENALTIES,
+    "solvers": SOLVERS | SCHEDULES,
+}
+# Where else an entry of a table is known by name, beside the default of a parameter. Whoever adds
+# a line here makes adding such a thing an edit of several files.
+KNOWN = {
+    ("estimators/cross_assembly.py", "Noise"),  # it has no strength to choose
+    ("estimators/cross_assembly.py", "Cycles"),  # several networks are measured at their ends
+    ("estimators/regressor.py", "poisson"),  # a tag tells scikit-learn that targets are positive
+    ("estimators/targets/classes.py", "binary_log_loss"),  # which loss fits which kind of classes
+    ("estimators/targets/classes.py", "log_loss"),
+    ("estimators/targets/reals.py", "poisson"),  # which losses have targets of another kind
+    ("estimators/targets/reals.py", "gaussian_nll"),
+    ("estimators/classifier.py", "logistic"),  # what scikit-learn calls the output
+    ("likelihoods/classes.py", "logistic"),
+    ("likelihoods/exponential.py", "identity"),
+    ("likelihoods/gaussian_nll.py", "identity"),
+}
+
+
+def named_elsewhere(path):
+    """Names and classes of entries of a table that a file of another room knows."""
+    tables = [table for folder, table in TABLES.items() if room(path) not in (folder, "__init__")]
+    names = {name for table in tables for name in table if name is not None}
+    classes = {kind.__name__ for table in tables for kind in table.values() if isclass(kind)}
+    # The null object stands for the absence of a penalty, which everybody may know of.
+    classes -= {"NoPenalty"}
+    nodes = list(ast.walk(tree(path)))
+    defaults = [
+        id(default)
+        for node in nodes
+        if isinstance(node, ast.arguments)
+        for default in (*node.defaults, *node.kw_defaults)
+    ]
+    for node in nodes:
+        if isinstance(node, ast.Constant) and node.value in names and id(node) not in defaults:
+            yield node.value
+        elif isinstance(node, ast.ImportFrom):
+            yield from (alias.name for alias in node.names if alias.name in classes)
+
+
+def test_adding_an_entry_to_a_table_needs_one_file():
+    """No other room asks for a particular penalty, loss, activation, solver or schedule."""
+    found = {
+        (path.relative_to(PACKAGE).as_posix(), name)
+        for path in FILES
+        for name in named_elsewhere(path)
+    }
+    assert found == KNOWN
+
+
+TESTS = sorted(Path(__file__).parent.glob("*.py"))
+
+
+@pytest.mark.parametrize(
+    "table", ["ACTIVATIONS", "LIKELIHOODS", "PENALTIES", "SCHEDULES", "SOLVERS"]
+)
+def test_tests_find_new_entries_in_the_tables(table):
+    """A new entry is tested by being in its table, which tests (or oracles.py) iterate over."""
+    importing = [
+        path
+        for path in TESTS
+        if path != Path(__file__)
+        and any(re.fullmatch(rf"skc2c\..*\.{table}", name) for name in imported_names(path))
+    ]
+    assert importing
 
 
 @pytest.mark.parametrize(

@@ -39,6 +39,26 @@ def make(penalty, likelihood=gaussian, units=(8, 256, 3), n=100, dtype=np.float3
     return term, add_parameters(penalty, network, theta, rng)
 
 
+def make_members(penalty, likelihood, k):
+    """A term of k members, the parameters of all, and their random streams."""
+    term, theta = make(penalty, likelihood, units=(8, 30, 20, 3))
+    network = term.network
+    members = MembersTerm(
+        Members(network.layer_units, network.activation, k=k),
+        likelihood=likelihood,
+        penalty=penalty,
+        alpha=np.linspace(0.1, 0.3, k),
+        epsilon=0.3,
+        l2=np.ones(k),
+        rows=term.rows,
+        members=[np.arange(i, i + 60) for i in range(k)],
+        n_per_pass=60,
+    )
+    own, further = theta[: network.size], theta[network.size :]
+    theta = np.concatenate([np.tile(own, k), np.tile(further, k)])
+    return members, theta, MemberStreams([np.random.default_rng(i) for i in range(k)])
+
+
 def small_regressor(**parameters):
     settings = {"hidden_layer_sizes": (5,), "max_iter": 2, "random_state": 0}
     return C2CRegressor(**PLAIN | settings | parameters)
@@ -61,19 +81,49 @@ def peak_bytes(call):
 NODES = {C2C: 2, VAT: 2, Jacobian: 3, Ladder: 44, Noise: 1, NoPenalty: 0}
 
 
-@pytest.mark.parametrize("name", PENALTIES, ids=str)
-@pytest.mark.parametrize("hidden", [(5,), (5, 4, 6)], ids=str)
-def test_a_step_has_few_traced_nodes_whatever_the_depth(monkeypatch, name, hidden):
-    nodes, construct = [], autograd.core.VJPNode.__init__
+@pytest.fixture
+def nodes(monkeypatch):
+    """Names of all that is traced from now on."""
+    names, construct = [], autograd.core.VJPNode.__init__
 
     def counted(self, value, function, *arguments):
-        nodes.append(function.__name__)
+        names.append(function.__name__)
         construct(self, value, function, *arguments)
 
     monkeypatch.setattr(autograd.core.VJPNode, "__init__", counted)
-    term, theta = make(PENALTIES[name](), units=(8, *hidden, 3))
+    return names
+
+
+@pytest.mark.parametrize("name", PENALTIES, ids=str)
+@each_likelihood
+@pytest.mark.parametrize("hidden", [(5,), (5, 4, 6)], ids=str)
+def test_a_step_has_few_traced_nodes_whatever_the_depth(nodes, name, likelihood, hidden):
+    term, theta = make(PENALTIES[name](), likelihood, units=(8, *hidden, 3))
     term.on_batch(theta, np.arange(20), np.random.default_rng(0))
     assert len(nodes) == NODES[PENALTIES[name]], nodes
+
+
+def goes_member_by_member(penalty):
+    """The exact Jacobian and the balance of the classes are taken of each member in turn."""
+    if isinstance(penalty, Jacobian):
+        return penalty.perturbation == "random"
+    return isinstance(penalty, VAT) and penalty.balance_weight > 0
+
+
+@pytest.mark.parametrize("penalty", VARIANTS, ids=str)
+@each_likelihood
+def test_a_step_of_members_has_few_more_traced_nodes_than_one(nodes, penalty, likelihood):
+    counts = []
+    for k in (1, 2, 6):
+        members, theta, streams = make_members(penalty, likelihood, k=k)
+        del nodes[:]
+        members.on_batch(theta, np.stack([rows[:20] for rows in members.members]), streams)
+        counts.append(len(nodes))
+    if goes_member_by_member(penalty):
+        assert counts[2] - counts[1] <= 4 * 18
+    else:
+        assert counts[2] == counts[1]
+        assert counts[1] - counts[0] <= 3  # several denoisers of the ladder are reshaped
 
 
 # Arrays of the size of all rows, clean and perturbed, by the hidden units: values, slopes and
@@ -145,22 +195,8 @@ def test_every_intermediate_is_in_single_precision(watch, penalty, likelihood, u
 @pytest.mark.parametrize("penalty", VARIANTS, ids=str)
 @each_likelihood
 def test_every_intermediate_of_members_is_in_single_precision(watch, penalty, likelihood):
-    term, theta = make(penalty, likelihood, units=(8, 30, 20, 3))
-    network, k = term.network, 2
-    members = MembersTerm(
-        Members(network.layer_units, network.activation, k=k),
-        likelihood=likelihood,
-        penalty=penalty,
-        alpha=np.array([0.1, 0.3]),
-        epsilon=0.3,
-        l2=np.ones(k),
-        rows=watched(term.rows),
-        members=[np.arange(60), np.arange(30, 100)],
-        n_per_pass=60,
-    )
-    own, further = theta[: network.size], theta[network.size :]
-    theta = np.concatenate([own, own, further, further])
-    streams = MemberStreams([np.random.default_rng(i) for i in range(k)])
+    members, theta, streams = make_members(penalty, likelihood, k=2)
+    members = replace(members, rows=watched(members.rows))
     batch = np.stack([rows[:50] for rows in members.members])
     members.on_batch(theta.view(Watched), batch, streams)
     assert_single_precision()
@@ -190,6 +226,41 @@ def test_full_batch_fit_does_not_copy_the_rows(dtype):
             peaks.append(peak_bytes(lambda X=X, reg=reg: reg.fit(X, X[:, 0])))
     cast = 0 if dtype == np.float64 else 200 * 8
     assert (peaks[1] - peaks[0]) / 6000 < cast + 160  # 20 numbers a row for y, weights, order
+
+
+def growth(fit, sizes):
+    """By how many bytes the peak of a fit grows with each row."""
+    with threadpool_limits(1):
+        few, many = (peak_bytes(fit(n)) for n in sizes)
+    return (many - few) / (sizes[1] - sizes[0])
+
+
+@each_solver
+def test_a_default_fit_takes_a_few_copies_of_the_rows(solver):
+    """Chosen among three candidates and four folds, of which none copies X for itself."""
+    D, rng = 40, np.random.default_rng(0)
+
+    def fit(n):
+        X = rng.normal(size=(n, D))
+        reg = C2CRegressor((5,), max_iter=2, solver=solver, random_state=0)
+        return lambda: reg.fit(X, X[:, 0])
+
+    assert growth(fit, (2000, 6000)) < 8 * D * 8
+
+
+@each_solver
+def test_a_default_fit_never_copies_the_unlabelled_rows(tmp_path, solver):
+    """Nor scales more of them than a batch or a block; the scaling itself is fitted on some."""
+    D, rng = 40, np.random.default_rng(0)
+    X = rng.normal(size=(50, D))
+
+    def fit(n):
+        np.save(tmp_path / f"{n}.npy", rng.normal(size=(n, D)))
+        X_unlabeled = np.load(tmp_path / f"{n}.npy", mmap_mode="r")
+        reg = C2CRegressor((5,), max_iter=1, solver=solver, random_state=0)
+        return lambda: reg.fit(X, X[:, 0], X_unlabeled=X_unlabeled)
+
+    assert growth(fit, (21_000, 25_000)) < 0.5 * D * 8
 
 
 @each_solver

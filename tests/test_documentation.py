@@ -115,6 +115,21 @@ def test_every_fitted_attribute_is_documented(cls):
 
 
 @pytest.mark.parametrize("cls", [skc2c.C2CClassifier, skc2c.C2CRegressor])
+def test_attributes_that_need_folds_say_so(cls):
+    X, y = [[0.0], [1.0], [2.0], [3.0], [4.0]] * 4, [0, 1, 1, 0, 1] * 4
+    section = inspect.getdoc(cls).split("Attributes\n")[1].split("See Also\n")[0]
+    parts = re.findall(r"^(\w+_) : (.*?)(?=^\w|\Z)", section, re.MULTILINE | re.DOTALL)
+    phrase = re.compile(r"Only\s+available\s+if\s+there\s+were\s+folds")
+    of_folds = {name for name, text in parts if phrase.search(text)}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # hardly trained
+        one, several = (set(vars(cls(max_iter=2, cv=cv).fit(X, y))) for cv in (None, 4))
+    assert of_folds
+    assert one - several == set()
+    assert several - one == of_folds
+
+
+@pytest.mark.parametrize("cls", [skc2c.C2CClassifier, skc2c.C2CRegressor])
 def test_choices_in_the_docstring_are_those_of_the_code(cls):
     text = documented_parameters(inspect.getdoc(cls))
     tables = {"activation": ACTIVATIONS, "penalty": PENALTIES, "solver": SOLVERS}

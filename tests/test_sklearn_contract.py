@@ -11,7 +11,7 @@ from skc2c.penalties import PENALTIES
 from skc2c.solvers import SOLVERS
 
 # The checks are many and want no good fits, but one that can tell classes apart.
-SMALL = {"hidden_layer_sizes": (10,), "max_iter": 30, "learning_rate_init": 0.05}
+SMALL = {"hidden_layer_sizes": (10,), "max_iter": 24, "learning_rate_init": 0.05}
 
 
 def single(cls, **parameters):

@@ -36,6 +36,12 @@ class Rows:
         y = None if self.y is None else self.y[rows]
         return Rows(_take(self.X, places), y, self.weight[rows])
 
+    def select(self, rows):
+        """Some of the rows, as places in X, of which nothing is copied."""
+        places = rows if self.places is None else self.places[rows]
+        y = None if self.y is None else self.y[rows]
+        return Rows(self.X, y, self.weight[rows], places)
+
     def dense(self):
         """The same rows with X as an array."""
         return replace(self, X=self.X.toarray()) if sparse.issparse(self.X) else self
@@ -49,20 +55,19 @@ class Rows:
         where X is equal), so it does not depend on the unit of y either. X itself is not
         copied.
         """
-        if self.places is not None:
-            return self.take(slice(None)).canonical()
         keys = [_hash(values) for values in self._values]
         order = np.lexsort(keys)
         starts = np.flatnonzero(np.append(True, self._differ(order[1:], order[:-1], keys)))
         first = order[starts]
         weight = np.add.reduceat(self.weight[order], starts)
         y = None if self.y is None else self.y[first]
-        return Rows(self.X, y, weight, first)
+        return Rows(self.X, y, weight, first if self.places is None else self.places[first])
 
     @property
     def _values(self):
         """What tells rows apart, the first thing to sort by last."""
-        return [self.X] if self.y is None else [self.y, self.X]
+        X = self.X if self.places is None else Picked(self.X, self.places)
+        return [X] if self.y is None else [self.y, X]
 
     def _differ(self, a, b, keys):
         """Whether rows a[i] and b[i] differ; the values decide only where the keys agree."""
@@ -131,13 +136,14 @@ _COLUMN = np.uint64(0x9E3779B97F4A7C15)
 _MIX = (np.uint64(0xBF58476D1CE4E5B9), np.uint64(0x94D049BB133111EB))
 
 
-# Rows of a stack that are hashed at a time, so that it is never copied as a whole.
+# Rows that are hashed at a time where X is put together from others, so that it is never copied
+# as a whole.
 _CHUNK = 4096
 
 
 def _hash(values):
     """A 64-bit number for each row that only depends on the row's values."""
-    if isinstance(values, Stack):
+    if isinstance(values, (Stack, Picked)):
         starts = range(0, values.shape[0], _CHUNK)
         return np.concatenate([_hash(values[start : start + _CHUNK]) for start in starts])
     if sparse.issparse(values):

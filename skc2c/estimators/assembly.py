@@ -54,11 +54,7 @@ def assemble(estimator, ingredients, previous, as_fitted, is_partial=False):
     targets, solver, streams = ingredients.targets, ingredients.solver, ingredients.streams
     train, held_out = (ingredients.labelled, None) if is_partial else _split(estimator, ingredients)
     train = train if solver.is_stochastic else train.canonical()
-    goes_on = is_partial and previous is not None
-    units = previous.units if goes_on else targets.units(train.y, train.weight)
-    if is_partial:
-        # A target that is constant so far need not stay so.
-        units = units._replace(scale=units.divisor)
+    units = _units(targets, train, previous, is_partial)
     train = ingredients.scaled(train, units)
     network = Network(ingredients.layer_units, estimator.activation, _front(estimator, train))
     if previous is not None:
@@ -84,6 +80,15 @@ def assemble(estimator, ingredients, previous, as_fitted, is_partial=False):
         **_settings(estimator) | ({"max_iter": 1} if is_partial else {}),
     )
     return Training(plan, units)
+
+
+def _units(targets, train, previous, is_partial):
+    """Units of y in training: those of the first call in an incremental fit."""
+    if not is_partial:
+        return targets.units(train.y, train.weight)
+    units = targets.units(train.y, train.weight) if previous is None else previous.units
+    # A target that is constant so far need not stay so.
+    return units._replace(scale=units.divisor)
 
 
 def _settings(estimator):

@@ -162,13 +162,13 @@ class OneByOne(Run):
     def _problem(self, candidate, fold, i):
         plan = self.plan
         train, pool = _rows_of(plan, fold)
-        train = plan.rows.take(train).canonical()
+        train = plan.rows.select(train).canonical()
         parts, settings = (self.single, plan.likelihood), {"epsilon": plan.epsilon}
         penalty = plan.penalty if candidate.alpha > 0.0 else NoPenalty()
         settings["alpha"] = candidate.alpha
         terms = [Term(*parts, penalty, l2=plan.l2, rows=train, **settings)]
         if pool is not None and candidate.alpha > 0.0:
-            pool = plan.pool.take(pool).canonical()
+            pool = plan.pool.select(pool).canonical()
             terms = [
                 Term(*parts, penalty, l2=0.0, rows=pool, **settings),
                 Term(*parts, NoPenalty(), l2=plan.l2, rows=train, **settings),
