@@ -3,12 +3,12 @@
 import autograd.numpy as anp
 
 from skc2c.penalties.distances import squared_distance_metric
-from skc2c.penalties.penalty import COUNT, PERTURBATION, SPACE, Penalty
+from skc2c.penalties.penalty import COUNT, PERTURBATION, SPACE, Perturbing
 from skc2c.penalties.perturbations import adversarial
 from skc2c.penalties.probes import Probe
 
 
-class Jacobian(Penalty):
+class Jacobian(Perturbing):
     """Norm of the Jacobian, exactly: the limit of `C2C` for small epsilon (eq. 2).
 
     Random: ``epsilon^2 ||J||_F^2``, the average over all directions, without sampling.
@@ -48,13 +48,6 @@ class Jacobian(Penalty):
         self.perturbation = perturbation
         self.space = space
         self.n_power_iterations = n_power_iterations
-
-    @property
-    def follows_theta(self):
-        return self.perturbation == "adversarial"
-
-    def natural_epsilon(self, n_features):
-        return 1.0 if self.perturbation == "adversarial" else super().natural_epsilon(n_features)
 
     def probe(self, network, likelihood, theta, X, y, epsilon, rng):
         if self.perturbation == "random":

@@ -38,7 +38,6 @@ class Ladder(Nearby):
     >>> clf = C2CClassifier(penalty=Ladder(n_perturbations=2), missing_label=-1)
     """
 
-    reads_theta = True  # the parameters of the denoiser are there
     _parameter_constraints = {
         "perturbation": PERTURBATION,
         "n_perturbations": COUNT,

@@ -1,5 +1,6 @@
 """Penalties on the distance between the outputs at a row and at a point near it."""
 
+from abc import abstractmethod
 from numbers import Real
 
 import autograd.numpy as anp
@@ -12,27 +13,19 @@ from skc2c.penalties.distances import (
     squared_distance,
     squared_distance_metric,
 )
-from skc2c.penalties.penalty import COUNT, PERTURBATION, SPACE, Penalty
+from skc2c.penalties.penalty import COUNT, PERTURBATION, SPACE, Perturbing
 from skc2c.penalties.perturbations import adversarial, gaussian
 from skc2c.penalties.probes import Probe
 
 
-class Nearby(Penalty):
-    """Base class: the distance between the outputs at clean and perturbed rows.
+class Nearby(Perturbing):
+    """Base class of penalties that look at perturbed copies of each row.
 
     A subclass has the settings ``perturbation``, ``n_perturbations`` and
-    ``n_power_iterations``, and the methods ``distance`` and ``metric``, its local form.
+    ``n_power_iterations``, and the method ``metric``.
     """
 
     needs_no_label = True
-    reads_theta = False
-
-    @property
-    def follows_theta(self):
-        return self.perturbation == "adversarial"
-
-    def natural_epsilon(self, n_features):
-        return 1.0 if self.perturbation == "adversarial" else super().natural_epsilon(n_features)
 
     @property
     def n_copies(self):
@@ -46,6 +39,29 @@ class Nearby(Penalty):
         arguments = linearization, self.metric(likelihood), epsilon, self.n_power_iterations
         dx = np.stack([adversarial(rng, *arguments) for _ in range(self.n_perturbations)])
         return Probe.around(X, dx, epsilon, linearization)
+
+
+class OutputDistance(Nearby):
+    """Base class: the distance between the outputs at clean and perturbed rows.
+
+    A subclass has the methods ``distance`` and ``metric``, its local form.
+    """
+
+    reads_theta = False
+
+    @abstractmethod
+    def distance(self, likelihood):
+        """Return the distance between outputs, as a function like those in `distances`.
+
+        Parameters
+        ----------
+        likelihood : Likelihood
+
+        Returns
+        -------
+        distance : callable
+            ``(h, near) -> value, back``.
+        """
 
     def mean_distance(self, likelihood, outputs):
         """Distance of each row's output from those of its perturbed copies, on average.
@@ -70,7 +86,7 @@ class Nearby(Penalty):
         return self.mean_distance(likelihood, outputs)
 
 
-class C2C(Nearby):
+class C2C(OutputDistance):
     """Close-to-clean penalty: squared distance of the outputs (eq. 1 of the paper).
 
     Random: ``E ||h - f(x + dx)||^2`` with ``dx ~ N(0, epsilon^2 I)``, which tends to
@@ -122,21 +138,10 @@ class C2C(Nearby):
         return squared_distance_metric(likelihood, self.space)
 
     def distance(self, likelihood):
-        """Return the distance between outputs, as a function like those in `distances`.
-
-        Parameters
-        ----------
-        likelihood : Likelihood
-
-        Returns
-        -------
-        distance : callable
-            ``(h, near) -> value, back``.
-        """
         return squared_distance(likelihood, self.space)
 
 
-class VAT(Nearby):
+class VAT(OutputDistance):
     """Virtual adversarial training: divergence of the output distributions (eq. 3).
 
     Adversarial: ``KL(p(.|h) || p(.|f(x + dx)))`` with ``||dx|| = epsilon`` along the top
@@ -210,17 +215,6 @@ class VAT(Nearby):
         return likelihood.fisher
 
     def distance(self, likelihood):
-        """Return the distance between outputs, as a function like those in `distances`.
-
-        Parameters
-        ----------
-        likelihood : Likelihood
-
-        Returns
-        -------
-        distance : callable
-            ``(h, near) -> value, back``.
-        """
         return divergence(likelihood)
 
     def value(self, network, likelihood, theta, probe, outputs):

@@ -1,11 +1,11 @@
 """Noise on the inputs: no penalty, but the loss is taken at a perturbed row."""
 
-from skc2c.penalties.penalty import PERTURBATION, Penalty
+from skc2c.penalties.penalty import PERTURBATION, Perturbing
 from skc2c.penalties.perturbations import gaussian, steepest
 from skc2c.penalties.probes import Probe
 
 
-class Noise(Penalty):
+class Noise(Perturbing):
     """No penalty but noisy inputs: the labelled loss is taken at ``x + dx``.
 
     ``alpha`` is ignored, and rows without a label contribute nothing (section 3.2 of the
@@ -34,13 +34,6 @@ class Noise(Penalty):
 
     def __init__(self, perturbation="random"):
         self.perturbation = perturbation
-
-    @property
-    def follows_theta(self):
-        return self.perturbation == "adversarial"
-
-    def natural_epsilon(self, n_features):
-        return 1.0 if self.perturbation == "adversarial" else super().natural_epsilon(n_features)
 
     def probe(self, network, likelihood, theta, X, y, epsilon, rng):
         if y is None:

@@ -183,6 +183,17 @@ class Penalty(BaseEstimator, ABC):
         return parameters
 
 
+class Perturbing(Penalty):
+    """Base class of penalties with the setting ``perturbation``: random, or adversarial."""
+
+    @property
+    def follows_theta(self):
+        return self.perturbation == "adversarial"
+
+    def natural_epsilon(self, n_features):
+        return 1.0 if self.perturbation == "adversarial" else super().natural_epsilon(n_features)
+
+
 class NoPenalty(Penalty):
     """No penalty: a plain network."""
 
