@@ -21,6 +21,7 @@ FLOORS = {
     "differentiable": 1,
     "machine": 1,
     "messages": 1,
+    "named_objects": 1,
     "random_streams": 1,
     "likelihoods": 2,
     "network": 2,

@@ -1,6 +1,6 @@
 """From an estimator's parameters and checked data to the plan of several fits."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from sklearn.model_selection import check_cv
@@ -115,8 +115,6 @@ def assemble(estimator, ingredients, folds):
     units = targets.units(labelled.y, labelled.weight)
     rows = ingredients.scaled(labelled, units)
     pool = ingredients.pool(rows)
-    size = batch_size(estimator, rows if pool is None else pool, ingredients.solver)
-    n = min(len(train) for train, _ in folds) + (0 if pool is None else len(pool) - len(rows))
     plan = CrossPlan(
         layer_units=ingredients.layer_units,
         activation=estimator.activation,
@@ -130,8 +128,8 @@ def assemble(estimator, ingredients, folds):
         candidates=_candidates(estimator, ingredients, rows),
         solver=ingredients.solver,
         rate=ingredients.solver.rates(estimator.learning_rate_init, Cycles(n_cycles=1)),
-        ends=_ends(estimator.max_iter, ingredients.solver, -(-n // min(size, n))),
-        batch_size=size,
+        ends=[],
+        batch_size=batch_size(estimator, rows if pool is None else pool, ingredients.solver),
         shuffle=estimator.shuffle,
         seeds=_seeds(ingredients.streams.initial, len(folds)),
         tol=estimator.tol,
@@ -139,7 +137,8 @@ def assemble(estimator, ingredients, folds):
         patience=_PATIENCE,
         verbose=estimator.verbose,
     )
-    return CrossTraining(plan, units, rows)
+    ends = _ends(estimator.max_iter, ingredients.solver, plan.n_batches)
+    return CrossTraining(replace(plan, ends=ends), units, rows)
 
 
 def _seeds(rng, n):

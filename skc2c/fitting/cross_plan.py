@@ -94,11 +94,19 @@ class CrossPlan:
         return np.unique(np.concatenate([test for _, test in self.folds]))
 
     @property
+    def n_train(self):
+        """Labelled rows that every network has at least."""
+        return min(len(train) for train, _ in self.folds)
+
+    @property
+    def n_per_pass(self):
+        """Rows that a network sees in an epoch: the labelled ones and the unlabelled."""
+        return self.n_train + (0 if self.pool is None else len(self.pool) - len(self.rows))
+
+    @property
     def n_batches(self):
-        """Batches of an epoch, which is a pass over all rows of a network, labelled or not."""
-        n = min(len(train) for train, _ in self.folds)
-        n += 0 if self.pool is None else len(self.pool) - len(self.rows)
-        return -(-n // min(self.batch_size, n))
+        """Batches of an epoch."""
+        return -(-self.n_per_pass // min(self.batch_size, self.n_per_pass))
 
     @property
     def n_outputs(self):

@@ -11,8 +11,8 @@ from skc2c.data.rows import Rows
 from skc2c.likelihoods.likelihood import Likelihood
 from skc2c.machine.threads import blas_threads_taken, map_in_order
 from skc2c.network import Network
-from skc2c.objective import Objective, Term
-from skc2c.penalties import NoPenalty, Penalty
+from skc2c.objective import Objective
+from skc2c.penalties import Penalty
 from skc2c.random_streams import restored, state_of
 from skc2c.solvers import Monitor, Solver
 
@@ -89,16 +89,9 @@ class Plan:
     @property
     def objective(self):
         """The objective on the labelled rows, or on these and on the pool."""
-        settings = {"alpha": self.alpha, "epsilon": self.epsilon}
-        parts = self.network, self.likelihood
-        if self.pool is None:
-            terms = (Term(*parts, self.penalty, l2=self.l2, rows=self.train, **settings),)
-        else:
-            terms = (
-                Term(*parts, self.penalty, l2=0.0, rows=self.pool, **settings),
-                Term(*parts, NoPenalty(), l2=self.l2, rows=self.train, **settings),
-            )
-        return Objective(terms, over_blocks=map_in_order)
+        parts = self.network, self.likelihood, self.penalty, self.train, self.pool
+        settings = {name: getattr(self, name) for name in ("alpha", "epsilon", "l2")}
+        return Objective.of_rows(*parts, **settings, over_blocks=map_in_order)
 
     @property
     def monitor(self):

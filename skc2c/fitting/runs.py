@@ -7,7 +7,7 @@ import numpy as np
 
 from skc2c.fitting.one import FullBatch, n_rows
 from skc2c.network import Members, Network
-from skc2c.objective import Objective, Term
+from skc2c.objective import Objective
 from skc2c.objective.members import MembersObjective, MembersTerm
 from skc2c.penalties import NoPenalty
 from skc2c.random_streams import MemberStreams
@@ -160,21 +160,17 @@ class OneByOne(Run):
         self.thetas = [np.concatenate([theta, extra]) for theta in self._initial_parameters()]
 
     def _problem(self, candidate, fold, i):
-        plan = self.plan
+        plan, penalty = self.plan, self.plan.penalty
         train, pool = _rows_of(plan, fold)
         train = plan.rows.select(train).canonical()
-        parts, settings = (self.single, plan.likelihood), {"epsilon": plan.epsilon}
-        penalty = plan.penalty if candidate.alpha > 0.0 else NoPenalty()
-        settings["alpha"] = candidate.alpha
-        terms = [Term(*parts, penalty, l2=plan.l2, rows=train, **settings)]
-        if pool is not None and candidate.alpha > 0.0:
+        if candidate.alpha == 0.0:
+            penalty, pool = NoPenalty(), None
+        if pool is not None:
             pool = plan.pool.select(pool).canonical()
-            terms = [
-                Term(*parts, penalty, l2=0.0, rows=pool, **settings),
-                Term(*parts, NoPenalty(), l2=plan.l2, rows=train, **settings),
-            ]
+        parts = self.single, plan.likelihood, penalty, train, pool
+        settings = {"alpha": candidate.alpha, "epsilon": plan.epsilon, "l2": plan.l2}
         seed = int(self.probe[i].integers(2**32))
-        return FullBatch(Objective(tuple(terms)), seed, plan.rows.X.dtype)
+        return FullBatch(Objective.of_rows(*parts, **settings), seed, plan.rows.X.dtype)
 
     def _prepare(self):
         """Nothing to do: each member has a problem of its own."""
@@ -263,8 +259,7 @@ def _objective(plan, network, members, features):
     settings = {"likelihood": plan.likelihood, "epsilon": plan.epsilon}
     l2, none = np.full(len(members), plan.l2), np.zeros(len(members))
     train, pool = zip(*(_rows_of(plan, fold) for _, fold in members), strict=True)
-    n = min(len(rows) for rows, _ in plan.folds)
-    loss = {"l2": l2, "members": list(train), "n_per_pass": n, **settings}
+    loss = {"l2": l2, "members": list(train), "n_per_pass": plan.n_train, **settings}
     if alpha.any() and not plan.penalty.needs_no_label:
         term = MembersTerm(network, penalty=plan.penalty, alpha=alpha, rows=plan.rows, **loss)
         return MembersObjective((term,))
@@ -275,10 +270,8 @@ def _objective(plan, network, members, features):
     charge = {"penalty": plan.penalty, "alpha": alpha, "l2": none, **settings}
     if plan.pool is None:
         # The penalty varies less from row to row than the loss, and fewer rows estimate it.
-        rows = {"rows": replace(plan.rows, y=None), "members": list(train), "n_per_pass": n}
-        return MembersObjective(
-            (loss, MembersTerm(network, share=PENALIZED, period=PERIOD, **rows, **charge))
-        )
-    n += len(plan.pool) - len(plan.rows)
-    charge |= {"rows": plan.pool, "members": list(pool), "n_per_pass": n}
+        charge |= {"rows": replace(plan.rows, y=None), "members": list(train)}
+        part = {"share": PENALIZED, "period": PERIOD, "n_per_pass": plan.n_train}
+        return MembersObjective((loss, MembersTerm(network, **part, **charge)))
+    charge |= {"rows": plan.pool, "members": list(pool), "n_per_pass": plan.n_per_pass}
     return MembersObjective((MembersTerm(network, **charge), loss))

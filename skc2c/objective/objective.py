@@ -2,9 +2,11 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 from skc2c.data.batches import Deal, Dealer
-from skc2c.objective.term import total
+from skc2c.objective.term import Term, total
+from skc2c.penalties.penalty import NoPenalty
 
 
 @dataclass(frozen=True)
@@ -24,6 +26,35 @@ class Objective:
 
     terms: tuple
     over_blocks: Callable = map
+
+    @classmethod
+    def of_rows(
+        cls, network, likelihood, penalty, train, pool=None, *, alpha, epsilon, l2, over_blocks=map
+    ):
+        """Return the objective of a network on given rows.
+
+        Parameters
+        ----------
+        network : Network
+        likelihood : Likelihood
+        penalty : Penalty
+        train : Rows
+            Labelled rows, on which the loss is taken.
+        pool : Rows, optional
+            On which the penalty is taken, if not on `train`.
+        alpha, epsilon, l2
+            As for `Term`.
+        over_blocks : callable, default=map
+
+        Returns
+        -------
+        objective : Objective
+        """
+        term = partial(Term, network, likelihood, alpha=alpha, epsilon=epsilon)
+        if pool is None:
+            return cls((term(penalty, l2=l2, rows=train),), over_blocks)
+        charge, loss = term(penalty, l2=0.0, rows=pool), term(NoPenalty(), l2=l2, rows=train)
+        return cls((charge, loss), over_blocks)
 
     @property
     def follows_theta(self):

@@ -3,6 +3,7 @@
 To add a penalty: subclass `Penalty` in a file of its own and add a line to ``PENALTIES``.
 """
 
+from skc2c.named_objects import named_object
 from skc2c.penalties.jacobian import Jacobian
 from skc2c.penalties.ladder import Ladder
 from skc2c.penalties.nearby import C2C, VAT
@@ -39,29 +40,5 @@ PENALTIES = {
 
 
 def make_penalty(penalty):
-    """The penalty object that a name, None or an object stands for.
-
-    Parameters
-    ----------
-    penalty : str, Penalty or None
-
-    Returns
-    -------
-    penalty : Penalty
-        With valid parameters.
-
-    Raises
-    ------
-    ValueError
-        If the name is unknown or a parameter of the object is not allowed.
-    """
-    if not isinstance(penalty, Penalty):
-        if not (penalty is None or isinstance(penalty, str)) or penalty not in PENALTIES:
-            names = [name for name in PENALTIES if name is not None]
-            raise ValueError(
-                f"The 'penalty' parameter must be one of {names}, a Penalty object or None. "
-                f"Got {penalty!r} instead."
-            )
-        penalty = PENALTIES[penalty]()
-    penalty._validate_params()
-    return penalty
+    """Return the penalty object that a name, None or an object stands for; see `named_object`."""
+    return named_object(penalty, PENALTIES, Penalty, "penalty")

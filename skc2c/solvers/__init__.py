@@ -3,6 +3,7 @@
 To add a solver: subclass `Solver` in a file of its own and add a line to ``SOLVERS``.
 """
 
+from skc2c.named_objects import named_object
 from skc2c.solvers.adam import Adam
 from skc2c.solvers.lbfgs import LBFGS
 from skc2c.solvers.monitor import Monitor
@@ -30,28 +31,5 @@ SOLVERS = {"adam": Adam, "lbfgs": LBFGS}
 
 
 def make_solver(solver):
-    """Return the solver object that a name or an object stands for.
-
-    Parameters
-    ----------
-    solver : str or Solver
-
-    Returns
-    -------
-    solver : Solver
-        With valid settings.
-
-    Raises
-    ------
-    ValueError
-        If the name is unknown or a setting of the object is not allowed.
-    """
-    if not isinstance(solver, Solver):
-        if not isinstance(solver, str) or solver not in SOLVERS:
-            raise ValueError(
-                f"The 'solver' parameter must be one of {list(SOLVERS)} or a Solver object. "
-                f"Got {solver!r} instead."
-            )
-        solver = SOLVERS[solver]()
-    solver._validate_params()
-    return solver
+    """Return the solver object that a name or an object stands for; see `named_object`."""
+    return named_object(solver, SOLVERS, Solver, "solver")

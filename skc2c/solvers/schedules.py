@@ -8,6 +8,8 @@ from numbers import Integral
 from sklearn.base import BaseEstimator
 from sklearn.utils._param_validation import Interval
 
+from skc2c.named_objects import named_object
+
 
 class Schedule(BaseEstimator, ABC):
     """Base class of the schedules."""
@@ -138,13 +140,5 @@ SCHEDULES = {"constant": Constant, "cosine": Cosine, "cycles": Cycles}
 
 
 def make_schedule(schedule):
-    """Return the schedule object that a name or an object stands for."""
-    if not isinstance(schedule, Schedule):
-        if not isinstance(schedule, str) or schedule not in SCHEDULES:
-            raise ValueError(
-                f"The 'schedule' parameter must be one of {list(SCHEDULES)} or a Schedule object. "
-                f"Got {schedule!r} instead."
-            )
-        schedule = SCHEDULES[schedule]()
-    schedule._validate_params()
-    return schedule
+    """Return the schedule object that a name or an object stands for; see `named_object`."""
+    return named_object(schedule, SCHEDULES, Schedule, "schedule")
