@@ -15,6 +15,7 @@ import warnings
 from pathlib import Path
 
 import numpy as np
+from plain import PLAIN
 from sklearn.compose import TransformedTargetRegressor
 from sklearn.datasets import load_breast_cancer, load_diabetes, load_digits
 from sklearn.exceptions import ConvergenceWarning
@@ -31,9 +32,7 @@ GRID = {"alpha": [0.01, 0.1, 1.0], "epsilon": [0.1, 0.3, 1.0]}
 # rate 200 epochs on a few hundred rows end before a plain network overfits, and there would
 # be less to see.
 SETTINGS = {
-    "cv": None,
-    "input_scaling": None,
-    "numeric_embedding": None,
+    **PLAIN,
     "l2": 1.0,
     "max_iter": 200,
     "learning_rate_init": 0.003,

@@ -16,6 +16,7 @@ import warnings
 from pathlib import Path
 
 import numpy as np
+from plain import PLAIN
 from sklearn.datasets import fetch_openml
 from sklearn.decomposition import PCA
 from sklearn.exceptions import ConvergenceWarning
@@ -44,9 +45,7 @@ COMMON = {
     "max_iter": 15,
     "n_iter_no_change": np.inf,
     "missing_label": -1,
-    "cv": None,
-    "input_scaling": None,
-    "numeric_embedding": None,
+    **PLAIN,
     "learning_rate_init": 0.001,
 }
 

@@ -12,6 +12,7 @@ import warnings
 from functools import partial
 
 import numpy as np
+from plain import PLAIN
 from sklearn.neural_network import MLPClassifier, MLPRegressor
 from threadpoolctl import threadpool_limits
 
@@ -42,7 +43,7 @@ def make(task, model):
         penalised, plain = C2CClassifier, MLPClassifier
     if model == "mlp":
         return plain(random_state=0, **settings)
-    settings |= {"cv": None, "input_scaling": None, "alpha": 0.03, "epsilon": 0.3, "l2": 1.0}
+    settings |= {**PLAIN, "alpha": 0.03, "epsilon": 0.3, "l2": 1.0}
     return penalised(penalty=None if model == "None" else model, random_state=0, **settings)
 
 

@@ -16,6 +16,7 @@ import warnings
 from pathlib import Path
 
 import numpy as np
+from plain import PLAIN
 from sklearn.datasets import load_digits
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import train_test_split
@@ -26,13 +27,7 @@ from timing import markdown
 
 from skc2c import VAT, C2CClassifier, C2CRegressor
 
-PLAIN = {
-    "cv": None,
-    "input_scaling": None,
-    "numeric_embedding": None,
-    "learning_rate_init": 0.001,
-    "max_iter": 200,
-}
+SETTINGS = {**PLAIN, "learning_rate_init": 0.001, "max_iter": 200}
 SURE = VAT(entropy_weight=0.1, balance_weight=0.4)
 DIGITS = {
     "None": {"penalty": None},
@@ -66,7 +61,7 @@ def digits_data(seed, labels_per_class=10):
 
 def digits_models(seed, n_labelled=100):
     """Every contestant by name; those that learn from labelled rows alone say so."""
-    settings = PLAIN | {"hidden_layer_sizes": (100, 100), "random_state": seed, "l2": 0.1}
+    settings = SETTINGS | {"hidden_layer_sizes": (100, 100), "random_state": seed, "l2": 0.1}
     updates = {"max_iter": 200 * 7, "n_iter_no_change": np.inf}
     for name, parameters in DIGITS.items():
         if parameters["penalty"] is None:
@@ -107,7 +102,7 @@ def regression_error(path, seed, parameters, uses_all):
     labelled, rest = train[:100], train[100:]
     extra = {"X_unlabeled": scaler.transform(X[rest])} if uses_all else {}
     n_batches = -(-len(train if uses_all else labelled) // 200)
-    settings = PLAIN | {"random_state": seed, "l2": 1.0, "max_iter": UPDATES // n_batches}
+    settings = SETTINGS | {"random_state": seed, "l2": 1.0, "max_iter": UPDATES // n_batches}
     reg = C2CRegressor(**settings, **parameters)
     reg.fit(scaler.transform(X[labelled]), y[labelled], **extra)
     error = reg.predict(scaler.transform(X[test])) - y[test]

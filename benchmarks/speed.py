@@ -19,6 +19,7 @@ from typing import NamedTuple
 
 import numpy as np
 from in_numpy import JacobianProducts, Products, value_and_gradient
+from plain import PLAIN
 from sklearn.neural_network import MLPClassifier, MLPRegressor
 from threadpoolctl import threadpool_limits
 from timing import environment, interleave, log_slope, markdown, seconds, spread
@@ -41,8 +42,7 @@ PENALTIES = {None: NoPenalty, "c2c": C2C, "vat": VAT, "jacobian": Jacobian, "noi
 DTYPES = ("float32", "float64")
 FOREVER = {"n_iter_no_change": 10**6, "tol": 0.0}
 # One network at a constant rate, on rows as they are.
-PLAIN = {"cv": None, "input_scaling": None, "alpha": 0.03, "epsilon": 0.3, "l2": 1.0}
-PLAIN["learning_rate_init"] = 0.001
+SETTINGS = {**PLAIN, "alpha": 0.03, "epsilon": 0.3, "l2": 1.0, "learning_rate_init": 0.001}
 
 
 class Task(NamedTuple):
@@ -121,7 +121,7 @@ def train_ours(task, X, y, penalty, dtype):
         max_iter=task.epochs,
         dtype=dtype,
         random_state=0,
-        **PLAIN,
+        **SETTINGS,
         **FOREVER,
     )
     return seconds(lambda: model.fit(X, y)) / task.epochs
@@ -316,7 +316,7 @@ def prediction(rounds, n=1_000_000, D=50):
     for threads in (1, 2):
         with threadpool_limits(threads):
             models = {
-                "ours": C2CClassifier(max_iter=2, **PLAIN),
+                "ours": C2CClassifier(max_iter=2, **SETTINGS),
                 "sklearn": MLPClassifier(max_iter=2),
             }
             for model in models.values():

@@ -6,10 +6,11 @@ import warnings
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
+from oracles import watched
 from scipy.special import log_expit, log_softmax
 from sklearn.base import clone
 
-from skc2c import C2CClassifier, C2CRegressor, Jacobian
+from skc2c import C2CClassifier, C2CRegressor
 
 # Parameters that one network on the rows as they are does not need; not every version has them.
 LATER = ("cv", "input_scaling", "numeric_embedding")
@@ -54,18 +55,6 @@ def draw_targets(rng, kind, X):
 
 def estimator_of(kind):
     return C2CRegressor if kind in ("real", "multi-output") else C2CClassifier
-
-
-def watched():
-    """A Jacobian penalty, and the list of the rows of X that each of its probes is shown."""
-    seen = []
-
-    class Watched(Jacobian):
-        def probe(self, network, likelihood, theta, X, *rest):
-            seen.append(X.copy())
-            return super().probe(network, likelihood, theta, X, *rest)
-
-    return Watched(), seen
 
 
 # --------------------------------------------------------------- in which order rows are seen

@@ -1,19 +1,18 @@
 """The penalties pay on real data: parts of what `benchmarks/benefit.py` measures, asserted."""
 
-import importlib.util
 from pathlib import Path
 
 import pytest
 
-SCRIPT = Path(__file__).parent.parent / "benchmarks" / "benefit.py"
+BENCHMARKS = Path(__file__).parent.parent / "benchmarks"
 
 
 @pytest.fixture
-def script():
-    spec = importlib.util.spec_from_file_location("benefit", SCRIPT)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+def script(monkeypatch):
+    monkeypatch.syspath_prepend(BENCHMARKS)
+    import benefit
+
+    return benefit
 
 
 # Strength, radius, and by how much the cross-validated score (minus the log-loss, or R2) has to

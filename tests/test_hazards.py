@@ -6,11 +6,12 @@ import warnings
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
+from oracles import watched
 from scipy.special import expit
 from sklearn.base import clone
 from sklearn.pipeline import Pipeline
 
-from skc2c import C2C, VAT, C2CClassifier, C2CRegressor, Jacobian, Penalty
+from skc2c import C2C, VAT, C2CClassifier, C2CRegressor, Penalty
 from skc2c.inspection import penalty_value
 from skc2c.network import Network
 
@@ -220,18 +221,6 @@ def test_a_refused_fit_leaves_the_random_state_where_it_was(cls, reason, rng):
     assert position(generator) == before
     model.set_params(**usual).fit(X, y)
     assert position(generator) != before
-
-
-def watched():
-    """A Jacobian penalty, and the list of the rows of X that each of its probes is shown."""
-    seen = []
-
-    class Watched(Jacobian):
-        def probe(self, network, likelihood, theta, X, *rest):
-            seen.append(X.copy())
-            return super().probe(network, likelihood, theta, X, *rest)
-
-    return Watched(), seen
 
 
 @both

@@ -13,7 +13,6 @@ from skc2c.estimators.targets import (
     ClassTargets,
     Units,
     announced_targets,
-    both_sides,
     class_targets,
     codes_of,
     fitted_targets,
@@ -69,7 +68,7 @@ def test_two_classes_have_one_output():
     assert targets.n_targets == targets.n_outputs == 1
     assert targets.loss == "binary_log_loss"
     h = np.array([[-2.0], [0.5]])
-    assert_array_equal(both_sides(h), [[2.0, -2.0], [-0.5, 0.5]])
+    assert_array_equal(targets.sides(h), [[2.0, -2.0], [-0.5, 0.5]])
     assert_array_equal(targets.decode(h), [0, 1])
     assert_array_equal(targets.strata(targets.encode(codes)), [1, 0, 0, 1, 1])
 

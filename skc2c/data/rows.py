@@ -64,10 +64,14 @@ class Rows:
         return Rows(self.X, y, weight, first if self.places is None else self.places[first])
 
     @property
+    def own_X(self):
+        """The inputs of these rows alone, of which nothing is copied."""
+        return self.X if self.places is None else Picked(self.X, self.places)
+
+    @property
     def _values(self):
         """What tells rows apart, the first thing to sort by last."""
-        X = self.X if self.places is None else Picked(self.X, self.places)
-        return [X] if self.y is None else [self.y, X]
+        return [self.own_X] if self.y is None else [self.y, self.own_X]
 
     def _differ(self, a, b, keys):
         """Whether rows a[i] and b[i] differ; the values decide only where the keys agree."""

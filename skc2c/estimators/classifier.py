@@ -12,14 +12,9 @@ from skc2c.estimators.class_weights import (
     require_two_classes,
 )
 from skc2c.estimators.labeled_score import LabeledScoreMixin
-from skc2c.estimators.perceptron import Perceptron
+from skc2c.estimators.perceptron import Increment, Perceptron
 from skc2c.estimators.shared_docstrings import shared_docstrings
-from skc2c.estimators.targets import (
-    ClassTargets,
-    announced_targets,
-    both_sides,
-    class_targets,
-)
+from skc2c.estimators.targets import ClassTargets, announced_targets, class_targets
 
 
 @shared_docstrings
@@ -151,13 +146,8 @@ class C2CClassifier(LabeledScoreMixin, ClassifierMixin, Perceptron):
             On invalid parameters or data, fewer than two classes, or a loss that stops
             being finite. The estimator is then as it was before.
         """
-        further = {
-            "X_unlabeled": X_unlabeled,
-            "X_val": X_val,
-            "y_val": y_val,
-            "sample_weight_val": sample_weight_val,
-        }
-        return self._fit(X, y, sample_weight, further, groups)
+        further = {"X_val": X_val, "y_val": y_val, "sample_weight_val": sample_weight_val}
+        return self._fit(X, y, sample_weight, X_unlabeled, groups=groups, **further)
 
     def partial_fit(self, X, y, classes=None, sample_weight=None, *, X_unlabeled=None):
         """Update one network with one epoch over the given rows.
@@ -194,7 +184,7 @@ class C2CClassifier(LabeledScoreMixin, ClassifierMixin, Perceptron):
                 "class_weight='balanced' is not defined for partial_fit, which does not know the "
                 "frequencies of the classes. Pass a dictionary of weights instead."
             )
-        return self._fit_increment(X, y, sample_weight, X_unlabeled, classes)
+        return self._fit(X, y, sample_weight, X_unlabeled, increment=Increment(classes))
 
     def predict(self, X):
         """Predict labels.
@@ -241,8 +231,8 @@ class C2CClassifier(LabeledScoreMixin, ClassifierMixin, Perceptron):
             being 1. In the open interval (0, 1): where a probability rounds to 0 or 1 the
             nearest number inside is returned.
         """
-        sides = self._sides(X)
-        proba = self._targets().likelihood.mean(sides)
+        h, targets = self._link(X), self._targets()
+        proba = targets.likelihood.mean(targets.sides(h))
         limits = np.finfo(proba.dtype)
         return np.clip(proba, limits.tiny, 1.0 - limits.epsneg)
 
@@ -258,17 +248,12 @@ class C2CClassifier(LabeledScoreMixin, ClassifierMixin, Perceptron):
         log_proba : ndarray of shape (n_samples, n_classes) or (n_samples, n_outputs)
             Exact also where the probability itself is too small for a float.
         """
-        sides = self._sides(X)
-        return self._targets().likelihood.log_mean(sides)
-
-    def _sides(self, X):
-        """The logits at X: of either class if there are two."""
-        h = self._link(X)
-        return both_sides(h) if h.shape[1] == 1 else h
+        h, targets = self._link(X), self._targets()
+        return targets.likelihood.log_mean(targets.sides(h))
 
     def _targets(self):
         is_multilabel = self.out_activation_ == "logistic" and self.n_outputs_ > 1
-        return ClassTargets(self.classes_, is_multilabel or len(self.classes_) == 1)
+        return ClassTargets(self.classes_, is_multilabel)
 
     def _encode(self, y, weight, known, increment):
         if increment is None:

@@ -52,19 +52,13 @@ def attributes_of_increment(ingredients, training, found, dtype, before):
 def attributes_of_several(ingredients, training, found, dtype):
     """Fitted attributes of an estimator whose function is a mean of networks."""
     plan, units = training.plan, training.units
-    chosen = [(end, w) for end, w in zip(found.ends, found.weights, strict=True) if w > 0.0]
-    main, _ = max(chosen, key=lambda pair: pair[1])
-    networks = [
-        (network, theta.astype(np.float64), weight / len(plan.folds))
-        for end, weight in chosen
-        for network, theta in end.networks
-    ]
+    main = found.ends[int(np.argmax(found.weights))]
+    networks = [(one, theta.astype(np.float64), weight) for one, theta, weight in found.networks]
     network, parts = _side_by_side(networks)
     extras = [
         plan.penalty.parameters_in_units(theta[one.size :], units.center, units.divisor)
         for one, theta, _ in networks
     ]
-    n_rows = min(len(train) for train, _ in plan.folds)
     return {
         **_function(ingredients, units, parts, np.concatenate(extras), dtype),
         **_layers(network),
@@ -72,7 +66,7 @@ def attributes_of_several(ingredients, training, found, dtype):
         "n_networks_": len(networks),
         "alpha_": main.candidate.alpha,
         "n_iter_": len(main.curve),
-        "t_": len(main.curve) * n_rows,
+        "t_": len(main.curve) * plan.n_train,
         "loss_": main.curve[-1] if main.curve else np.nan,
         "loss_curve_": main.curve,
         "best_loss_": min(main.curve, default=np.nan),

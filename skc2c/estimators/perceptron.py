@@ -1,7 +1,7 @@
 """What the classifier and the regressor share: parameters, and fit as plan, record, attributes."""
 
 import copy
-from abc import abstractmethod
+from abc import ABC, abstractmethod
 from numbers import Integral, Real
 from typing import NamedTuple
 
@@ -48,10 +48,10 @@ _FLOATS = (np.float64, np.float32)
 class Increment(NamedTuple):
     """What is said of all targets where a fit is given a part of them."""
 
-    classes: object
+    classes: object = None
 
 
-class Perceptron(BaseEstimator):
+class Perceptron(BaseEstimator, ABC):
     """A penalised multilayer perceptron; a subclass says what y means.
 
     A subclass implements ``_encode`` and ``_targets``, and may set ``_y_checks``.
@@ -119,7 +119,7 @@ class Perceptron(BaseEstimator):
 
     # ------------------------------------------------------------------------- fitting
 
-    def _fit(self, X, y, sample_weight, further, groups=None, increment=None):
+    def _fit(self, X, y, weight, X_unlabeled, groups=None, increment=None, **validation):
         """Fit, and set all attributes at the end: an error leaves `self` as it was."""
         keep_freed_memory()
         self._validate_params()
@@ -128,8 +128,8 @@ class Perceptron(BaseEstimator):
         previous = self._previous(increment is not None)
         # scikit-learn's checks set attributes; these are set on a stand-in.
         checked, draws = copy.copy(self), copy.deepcopy(self.random_state)
-        arguments = {"X": X, "y": y, "sample_weight": sample_weight, **further}
-        data = check_training_data(checked, **arguments, reset=previous is None)
+        arguments = X, y, weight, X_unlabeled
+        data = check_training_data(checked, *arguments, reset=previous is None, **validation)
         given = data.labelled
         known = previous and previous.targets
         targets, y, weight = self._encode(given.y, given.weight, known, increment)
@@ -148,12 +148,6 @@ class Perceptron(BaseEstimator):
         advance_with(self.random_state, draws)
         _replace_fitted(self, vars(checked), attributes)
         return self
-
-    def _fit_increment(self, X, y, sample_weight, X_unlabeled, classes=None):
-        """Update one network with one epoch."""
-        further = dict.fromkeys(("X_val", "y_val", "sample_weight_val"))
-        further["X_unlabeled"] = X_unlabeled
-        return self._fit(X, y, sample_weight, further, increment=Increment(classes))
 
     def _train(self, ingredients, data, groups, previous, checked, increment):
         """Train one network or several; return the fitted attributes."""

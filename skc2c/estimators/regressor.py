@@ -4,7 +4,7 @@ from sklearn.base import MultiOutputMixin, RegressorMixin
 from sklearn.utils._param_validation import StrOptions
 
 from skc2c.estimators.labeled_score import LabeledScoreMixin
-from skc2c.estimators.perceptron import Perceptron
+from skc2c.estimators.perceptron import Increment, Perceptron
 from skc2c.estimators.shared_docstrings import shared_docstrings
 from skc2c.estimators.targets import fitted_targets, real_targets
 from skc2c.likelihoods import LIKELIHOODS
@@ -144,13 +144,8 @@ class C2CRegressor(LabeledScoreMixin, MultiOutputMixin, RegressorMixin, Perceptr
             On invalid parameters or data, or a loss that stops being finite. The
             estimator is then as it was before.
         """
-        further = {
-            "X_unlabeled": X_unlabeled,
-            "X_val": X_val,
-            "y_val": y_val,
-            "sample_weight_val": sample_weight_val,
-        }
-        return self._fit(X, y, sample_weight, further, groups)
+        further = {"X_val": X_val, "y_val": y_val, "sample_weight_val": sample_weight_val}
+        return self._fit(X, y, sample_weight, X_unlabeled, groups=groups, **further)
 
     def partial_fit(self, X, y, sample_weight=None, *, X_unlabeled=None):
         """Update one network with one epoch over the given rows.
@@ -173,8 +168,14 @@ class C2CRegressor(LabeledScoreMixin, MultiOutputMixin, RegressorMixin, Perceptr
         Returns
         -------
         self : C2CRegressor
+
+        Raises
+        ------
+        ValueError
+            On invalid parameters or data, on another number of targets than in the first call, or
+            a loss that stops being finite. The estimator is then as it was before.
         """
-        return self._fit_increment(X, y, sample_weight, X_unlabeled)
+        return self._fit(X, y, sample_weight, X_unlabeled, increment=Increment())
 
     def predict(self, X, return_std=False):
         """Predict targets.

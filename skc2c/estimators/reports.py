@@ -31,28 +31,23 @@ def report(estimator, ingredients, training, found):
             ConvergenceWarning,
         )
     if plan.alpha > 0.0:
-        _warn_of_collapse(estimator, ingredients.targets, plan, [(plan.network, found.theta, 1.0)])
+        networks = [(plan.network, found.theta, 1.0)]
+        _warn_of_collapse(estimator, ingredients.targets, plan.train, plan.pool, networks)
 
 
 def report_of_several(estimator, ingredients, training, found):
     """Warn of what a user should know about a fit of several networks."""
     if found.interrupted:
         warn("Training interrupted by user.")
-    networks = [
-        (network, theta, weight / len(end.networks))
-        for end, weight in zip(found.ends, found.weights, strict=True)
-        if weight > 0.0
-        for network, theta in end.networks
-    ]
-    _warn_of_collapse(estimator, ingredients.targets, training.plan, networks)
+    plan = training.plan
+    _warn_of_collapse(estimator, ingredients.targets, plan.rows, plan.pool, found.networks)
 
 
-def _warn_of_collapse(estimator, targets, plan, networks):
+def _warn_of_collapse(estimator, targets, train, pool, networks):
     """Warn if outputs on the pool are all but constant, or a class is lost there."""
-    if plan.pool is None:
+    if pool is None:
         return
-    train = plan.train if hasattr(plan, "train") else plan.rows
-    lost = targets.lost(*(_mean_output(networks, rows) for rows in (plan.pool, train)))
+    lost = targets.lost(*(_mean_output(networks, rows) for rows in (pool, train)))
     if lost is not None:
         warn(
             f"{type(estimator).__name__} has collapsed on the rows without a label: {lost}. Lower "

@@ -52,7 +52,16 @@ class TrainingData(NamedTuple):
 
 
 def check_training_data(
-    estimator, X, y, sample_weight, X_unlabeled, X_val, y_val, sample_weight_val, reset
+    estimator,
+    X,
+    y,
+    sample_weight,
+    X_unlabeled,
+    *,
+    reset,
+    X_val=None,
+    y_val=None,
+    sample_weight_val=None,
 ):
     """Check the arguments of ``fit``.
 
@@ -191,8 +200,7 @@ def used_rows(X, y, weight):
 def pool_of(train, unlabeled):
     """Labelled and unlabelled rows together, without their targets; the latter weigh one."""
     n = sum(matrix.shape[0] for matrix in unlabeled)
-    X = train.X if train.places is None else Picked(train.X, train.places)
-    X = Stack([X, *unlabeled], train.X.dtype)
+    X = Stack([train.own_X, *unlabeled], train.X.dtype)
     return Rows(X, None, np.concatenate([train.weight, np.ones(n)]))
 
 

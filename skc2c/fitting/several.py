@@ -13,7 +13,7 @@ import numpy as np
 
 from skc2c.fitting.ends import ends_of, loss_of
 from skc2c.fitting.runs import runs_of
-from skc2c.solvers import check_finite
+from skc2c.solvers import DivergenceError
 
 # Rounds of the greedy selection: each adds one of the ends to the mix, with replacement, so that
 # weights are multiples of a twelfth. Fewer weigh too coarsely; more change nothing (measured).
@@ -46,6 +46,16 @@ class CrossFit(NamedTuple):
     outputs: np.ndarray
     loss: float
     interrupted: bool
+
+    @property
+    def networks(self):
+        """The networks of the mix: each with its parameters and its weight."""
+        return [
+            (network, theta, weight / len(end.networks))
+            for end, weight in zip(self.ends, self.weights, strict=True)
+            if weight > 0.0
+            for network, theta in end.networks
+        ]
 
 
 def cross_fit(plan, over_runs=map, n_shares=1):
@@ -111,7 +121,7 @@ def _mix(plan, ends, interrupted):
     """Select a strength of the penalty and a mix of ends by the out-of-fold loss."""
     usable = [end for end in ends if np.isfinite(end.loss)]
     if not usable:
-        check_finite(np.array([np.inf]), 0.0, ends[-1].n_steps)
+        raise DivergenceError(f"the parameters became infinite in iteration {ends[-1].n_steps}")
     mixes = [_greedy_mix(plan, usable, alpha) for alpha in {end.candidate.alpha for end in usable}]
     weights, h, loss = min(mixes, key=lambda mix: mix[2])
     return CrossFit(usable, weights, h, loss, interrupted)

@@ -136,6 +136,3 @@ def _bounded_rate(h):
     # autograd's derivative of a minimum is in float64.
     rate, _, excess = _rate(h)
     return rate, lambda g: (g * rate * (excess <= 0.0),)
-
-
-# ------------------------------------------------------------------------------- classes

@@ -7,11 +7,12 @@ from typing import NamedTuple
 
 import numpy as np
 
-from skc2c.network.layer import Layer, Record, dense, per_point
+from skc2c.network.fixed_layer import FixedLayer
+from skc2c.network.layer import Record, dense
 
 
 @dataclass(frozen=True)
-class FourierFeatures(Layer):
+class FourierFeatures(FixedLayer):
     """Append ``sin(2 pi f x)`` and ``cos(2 pi f x)`` for some columns x and fixed frequencies f.
 
     The features themselves pass through unchanged; the sines of all columns at the first
@@ -41,9 +42,6 @@ class FourierFeatures(Layer):
     columns: tuple = (0,)
     frequencies: tuple = (0.25,)
 
-    n_weights = 0
-    n_others = 0
-
     @property
     def n_in(self):
         return self.n_features
@@ -60,9 +58,6 @@ class FourierFeatures(Layer):
     def _angular(self):
         """Angular frequencies, (n_frequencies, 1)."""
         return 2.0 * math.pi * np.array(self.frequencies)[:, None]
-
-    def initialize(self, theta, rng, gain):
-        pass
 
     def evaluate(self, theta, rows):
         rows = dense(rows)
@@ -82,14 +77,6 @@ class FourierFeatures(Layer):
         np.multiply(waves[..., 0, :], -angular, out=slopes[..., 1, :])
         return slopes
 
-    def advance(self, theta, rows, n_points):
-        out, waves = self.evaluate(theta, rows[:n_points])
-        if rows.shape[0] == n_points:
-            return out, Record(rows, waves, None)
-        tangents = per_point(rows[n_points:], rows[:n_points])
-        moved = self._moved(tangents, self._slopes(waves)).reshape(-1, *out.shape[1:])
-        return np.concatenate([out, moved]), Record(rows, waves, tangents)
-
     def _moved(self, tangents, slopes):
         waves = slopes * tangents[..., None, None, self._index]
         return np.concatenate([tangents, _flat(waves)], axis=-1)
@@ -99,20 +86,10 @@ class FourierFeatures(Layer):
         rest, more = self.evaluate(theta, rows[len(out) :])
         return np.concatenate([out, rest]), Record(rows, np.concatenate([waves, more]), None)
 
-    def retreat(self, theta, g, record, n_points, gradient):
-        def pull():
-            waves, slopes = record.residual, self._slopes(record.residual)
-            points = self._pulled(g[:n_points], slopes)
-            if record.tangents is None:
-                return points
-            g_moved = per_point(g[n_points:], g[:n_points])
-            bend = self._waves_of(g_moved) * record.tangents[..., None, None, self._index]
-            curvature = -(self._angular.astype(g.dtype)[:, None] ** 2) * waves
-            points[..., self._index] += (bend * curvature).sum(axis=(0, -3, -2))
-            tangents = self._pulled(g_moved, slopes)
-            return np.concatenate([points, tangents.reshape(-1, *points.shape[1:])])
-
-        return pull
+    def add_bend(self, points, g, record):
+        bend = self._waves_of(g) * record.tangents[..., None, None, self._index]
+        curvature = -(self._angular.astype(g.dtype)[:, None] ** 2) * record.residual
+        points[..., self._index] += (bend * curvature).sum(axis=(0, -3, -2))
 
     def _waves_of(self, out):
         """The appended part of the output, (..., n_frequencies, 2, q)."""

@@ -6,7 +6,8 @@ from typing import NamedTuple
 import numpy as np
 from scipy import sparse
 
-from skc2c.network.layer import Layer, Record, dense, per_point
+from skc2c.network.fixed_layer import FixedLayer
+from skc2c.network.layer import Record, dense
 
 # Beyond this many units a value hardly moves on: as RealMLP (Holzmueller et al., 2024) and
 # skrub.SquashingScaler have it.
@@ -14,7 +15,7 @@ MAX_ABSOLUTE = 3.0
 
 
 @dataclass(frozen=True, eq=False)
-class InputScaling(Layer):
+class InputScaling(FixedLayer):
     """``z / sqrt(1 + (z / 3)^2)`` with ``z = (x - center) scale``: no parameters to be learned.
 
     Parameters
@@ -29,9 +30,6 @@ class InputScaling(Layer):
     center: np.ndarray = None
     scale: np.ndarray = None
 
-    n_weights = 0
-    n_others = 0
-
     @property
     def n_in(self):
         return len(self.center)
@@ -43,9 +41,6 @@ class InputScaling(Layer):
     def transform(self, X):
         """Scale rows: an array, or a sparse matrix, which stays one if nothing is centred."""
         return self.evaluate(None, X)[0]
-
-    def initialize(self, theta, rng, gain):
-        pass
 
     def evaluate(self, theta, rows):
         if sparse.issparse(rows) and not self.center.any():
@@ -70,12 +65,7 @@ class InputScaling(Layer):
     def advance(self, theta, rows, n_points):
         if sparse.issparse(rows):
             return self.transform(rows), Record(rows, None, None)
-        out, residual = self.evaluate(theta, rows[:n_points])
-        if rows.shape[0] == n_points:
-            return out, Record(rows, residual, None)
-        tangents = per_point(rows[n_points:], out)
-        moved = (tangents * self._slope(residual)).reshape(-1, *out.shape[1:])
-        return np.concatenate([out, moved]), Record(rows, residual, tangents)
+        return super().advance(theta, rows, n_points)
 
     def resume(self, theta, rows, passed):
         out, (_, root) = passed
@@ -83,18 +73,8 @@ class InputScaling(Layer):
         out = np.concatenate([out, rest])
         return out, Record(rows, (out, np.concatenate([root, root_rest])), None)
 
-    def retreat(self, theta, g, record, n_points, gradient):
-        def pull():
-            slope, result = self._slope(record.residual), g.copy()
-            result[:n_points] *= slope
-            if record.tangents is not None:
-                g_moved = per_point(g[n_points:], g[:n_points])
-                bend = (g_moved * record.tangents).sum(axis=0)
-                result[:n_points] += bend * self._curvature(record.residual)
-                result[n_points:] = (g_moved * slope).reshape(g[n_points:].shape)
-            return result
-
-        return pull
+    def add_bend(self, points, g, record):
+        points += (g * record.tangents).sum(axis=0) * self._curvature(record.residual)
 
     # Powers of 1 / root go to zero where those of the root would overflow.
 

@@ -3,7 +3,6 @@
 from skc2c.estimators.targets.classes import (
     ClassTargets,
     announced_targets,
-    both_sides,
     class_targets,
     codes_of,
 )
@@ -16,7 +15,6 @@ __all__ = [
     "Targets",
     "Units",
     "announced_targets",
-    "both_sides",
     "class_targets",
     "codes_of",
     "fitted_targets",

@@ -96,24 +96,17 @@ class ClassTargets(Targets):
         names = self.classes[share < _LEAST_SHARE * expected].tolist()
         return f"there it all but never predicts {', '.join(map(repr, names))}" if names else None
 
-    def out_of_fold(self, h, y, weight, places, n):
-        seen = np.isfinite(h).all(axis=1)
-        proba = np.full((n, len(self.classes)), np.nan)
-        sides = both_sides(h) if self.is_binary else h
-        proba[places[seen]] = self.likelihood.mean(sides[seen])
-        weight = None if weight is None else weight[seen]
-        score = self.score(h[seen], y[seen], weight)
-        return {"oob_score_": float(score), "oob_decision_function_": proba}
+    def oob_predictions(self, h):
+        return {"oob_decision_function_": self.likelihood.mean(self.sides(h))}
+
+    def sides(self, h):
+        """The logits of every class or label: of either class if one output tells two apart."""
+        return np.hstack([-h, h]) if self.is_binary else h
 
     def _shares(self, h):
         """How often each class is predicted."""
-        sides = both_sides(h) if self.is_binary else h
+        sides = self.sides(h)
         return np.bincount(sides.argmax(axis=1), minlength=sides.shape[1]) / len(sides)
-
-
-def both_sides(h):
-    """The log-odds of each of two classes, from those of the second."""
-    return np.hstack([-h, h])
 
 
 def class_targets(y, known=None):
@@ -131,17 +124,11 @@ def class_targets(y, known=None):
     codes : ndarray
         Indices of the classes, or the indicator matrix.
     """
-    check_classification_targets(y)
-    is_multilabel = type_of_target(y).startswith("multilabel")
+    is_multilabel = _is_multilabel(y)
     # Labels of another kind ask for another network, which a warm start refuses later.
     known = known if known is not None and known.is_multilabel == is_multilabel else None
-    asked = "warm_start=True needs the classes of the previous fit"
-    if is_multilabel:
-        targets = known or ClassTargets(np.arange(y.shape[1]), True)
-        return targets, _indicator(y, targets, asked)
-    y = column_or_1d(y, warn=True)
-    targets = known or ClassTargets(np.unique(y), False)
-    return targets, _codes(y, targets, asked)
+    targets = known or _labels(y) if is_multilabel else known or _classes(column_or_1d(y))
+    return targets, codes_of(y, targets, "warm_start=True needs the classes of the previous fit")
 
 
 def announced_targets(y, known, classes):
@@ -160,8 +147,7 @@ def announced_targets(y, known, classes):
     targets : ClassTargets
     codes : ndarray
     """
-    check_classification_targets(y)
-    is_multilabel = type_of_target(y).startswith("multilabel")
+    is_multilabel = _is_multilabel(y)
     if known is not None and known.is_multilabel != is_multilabel:
         kinds = "one label for each row", "a 0/1 indicator matrix (multilabel)"
         raise ValueError(
@@ -169,20 +155,33 @@ def announced_targets(y, known, classes):
             f"{kinds[known.is_multilabel]}. Got {kinds[is_multilabel]}."
         )
     if is_multilabel:
-        targets = known or ClassTargets(np.arange(y.shape[1]), True)
-        return targets, _indicator(y, targets, "partial_fit needs the labels of the first call")
+        targets = known or _labels(y)
+        return targets, codes_of(y, targets, "partial_fit needs the labels of the first call")
     if known is None and classes is None:
         raise ValueError("classes must be passed on the first call to partial_fit.")
     announced = None if classes is None else np.unique(np.asarray(classes))
     if announced is not None and len(announced) < 2:
         raise ValueError(f"classes must name at least two classes. Got {classes!r}.")
-    targets = known or ClassTargets(announced, False)
+    targets = known or _classes(announced)
     if announced is not None and not np.array_equal(announced, targets.classes):
         raise ValueError(
             f"classes={classes!r} is not the same as in the first call to partial_fit, "
             f"{targets.classes}."
         )
     return targets, codes_of(y, targets, "partial_fit needs labels that are in classes")
+
+
+def _is_multilabel(y):
+    check_classification_targets(y)
+    return type_of_target(y).startswith("multilabel")
+
+
+def _labels(y):
+    return ClassTargets(np.arange(y.shape[1]), is_multilabel=True)
+
+
+def _classes(y):
+    return ClassTargets(np.unique(y), is_multilabel=False)
 
 
 def codes_of(y, targets, asked):

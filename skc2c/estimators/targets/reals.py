@@ -59,6 +59,8 @@ class RealTargets(Targets):
         return y[:, 0] if self.n_targets == 1 else y
 
     def score(self, h, y, weight):
+        if len(y) < 2:
+            return np.nan  # R2 is not defined, of which scikit-learn would warn
         return r2_score(y, self.likelihood.mean(h), sample_weight=weight)
 
     def lost(self, h, h_labelled):
@@ -66,13 +68,8 @@ class RealTargets(Targets):
         means = self.likelihood.mean(h)
         return CONSTANT if (means.std(axis=0) < _LEAST_SPREAD).any() else None
 
-    def out_of_fold(self, h, y, weight, places, n):
-        seen = np.isfinite(h).all(axis=1)
-        prediction = np.full((n, self.n_targets), np.nan)
-        prediction[places[seen]] = self.likelihood.mean(h[seen])
-        weight = None if weight is None else weight[seen]
-        score = self.score(h[seen], y[seen], weight) if seen.sum() > 1 else np.nan
-        return {"oob_score_": float(score), "oob_prediction_": self.given(prediction)}
+    def oob_predictions(self, h):
+        return {"oob_prediction_": self.decode(h)}
 
     def units(self, y, weight):
         center = np.average(y, axis=0, weights=weight)

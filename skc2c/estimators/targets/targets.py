@@ -111,6 +111,9 @@ class Targets(ABC):
         return {}
 
     @abstractmethod
+    def oob_predictions(self, h):
+        """Fitted attribute with the predictions out of fold, from outputs (n, K) or NaN."""
+
     def out_of_fold(self, h, y, weight, places, n):
         """Fitted attributes that say how rows were predicted by networks not trained on them.
 
@@ -126,3 +129,8 @@ class Targets(ABC):
         n : int
             How many rows were given.
         """
+        seen = np.isfinite(h).all(axis=1)
+        score = self.score(h[seen], y[seen], None if weight is None else weight[seen])
+        of_all = np.full((n, h.shape[1]), np.nan)
+        of_all[places] = h
+        return {"oob_score_": float(score), **self.oob_predictions(of_all)}
