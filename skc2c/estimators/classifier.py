@@ -6,6 +6,7 @@ import numpy as np
 from sklearn.base import ClassifierMixin
 from sklearn.utils._param_validation import StrOptions
 
+from skc2c.estimators.callbacks import with_callbacks
 from skc2c.estimators.class_weights import (
     class_factors,
     refuse_class_weight,
@@ -111,6 +112,7 @@ class C2CClassifier(LabeledScoreMixin, ClassifierMixin, Perceptron):
     ):
         self._set_parameters(locals())
 
+    @with_callbacks
     def fit(
         self,
         X,
@@ -149,6 +151,7 @@ class C2CClassifier(LabeledScoreMixin, ClassifierMixin, Perceptron):
         further = {"X_val": X_val, "y_val": y_val, "sample_weight_val": sample_weight_val}
         return self._fit(X, y, sample_weight, X_unlabeled, groups=groups, **further)
 
+    @with_callbacks
     def partial_fit(self, X, y, classes=None, sample_weight=None, *, X_unlabeled=None):
         """Update one network with one epoch over the given rows.
 

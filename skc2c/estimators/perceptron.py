@@ -2,6 +2,7 @@
 
 import copy
 from abc import ABC, abstractmethod
+from dataclasses import replace
 from numbers import Integral, Real
 from typing import NamedTuple
 
@@ -12,6 +13,7 @@ from sklearn.utils._param_validation import Interval, Options, StrOptions
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from skc2c.estimators.assembly import assemble as assemble_one
+from skc2c.estimators.callbacks import CallbackSupportMixin, Tasks, rows_of
 from skc2c.estimators.cross_assembly import assemble as assemble_several
 from skc2c.estimators.cross_assembly import folds_of
 from skc2c.estimators.fitted import (
@@ -51,7 +53,7 @@ class Increment(NamedTuple):
     classes: object = None
 
 
-class Perceptron(BaseEstimator, ABC):
+class Perceptron(CallbackSupportMixin, BaseEstimator, ABC):
     """A penalised multilayer perceptron; a subclass says what y means.
 
     A subclass implements ``_encode`` and ``_targets``, and may set ``_y_checks``.
@@ -141,49 +143,65 @@ class Perceptron(BaseEstimator, ABC):
             previous=previous,
             **settings,
         )
+        tasks = Tasks(self, rows_of(X, data), _of_X(checked))
         try:
-            attributes = self._train(ingredients, data, groups, previous, checked, increment)
+            attributes = self._train(ingredients, data, groups, previous, checked, increment, tasks)
         except DivergenceError as error:
             raise ValueError(divergence_message(self, ingredients, error)) from error
         advance_with(self.random_state, draws)
-        _replace_fitted(self, vars(checked), attributes)
+        _replace_fitted(self, _of_X(checked) | attributes)
+        tasks.finish()
         return self
 
-    def _train(self, ingredients, data, groups, previous, checked, increment):
+    def _train(self, ingredients, data, groups, previous, checked, increment, tasks):
         """Train one network or several; return the fitted attributes."""
         dtype, folds = data.labelled.X.dtype, None
         if not (increment or self.cv is None or self.early_stopping or self.warm_start):
             folds = folds_of(self, ingredients, data.labelled, groups)
         if folds is None:
-            return self._train_one(ingredients, dtype, previous, checked, increment)
+            return self._train_one(ingredients, dtype, previous, checked, increment, tasks)
         training = assemble_several(self, ingredients, folds)
-        found = self._cross_fit(training.plan)
-        report_of_several(self, ingredients, training, found)
-        return {
-            **attributes_of_several(ingredients, training, found, dtype),
-            **out_of_fold_attributes(ingredients, training, found, data),
-        }
+        end = tasks.start(len(training.plan.ends))
 
-    def _cross_fit(self, plan):
+        def attributes(found):
+            return attributes_of_several(ingredients, training, found, dtype) | (
+                out_of_fold_attributes(ingredients, training, found, data)
+            )
+
+        after = None if end is None else lambda found: end(lambda: attributes(found))
+        found = self._cross_fit(training.plan, after)
+        report_of_several(self, ingredients, training, found)
+        return attributes(found)
+
+    def _cross_fit(self, plan, after):
         """Train several networks: in several processes, or here."""
         n_jobs = n_processes(self.n_jobs)
         if n_jobs > 1:
-            return cross_fit(plan, InProcesses(self.n_jobs), n_jobs)
+            return cross_fit(plan, InProcesses(self.n_jobs), n_jobs, after)
         # Steps are too small for threads, which would wait for the interpreter all the time; the
         # blocks of a full-batch solver are not.
         with blas_threads_taken() as n_threads:
             if plan.solver.is_stochastic:
-                return cross_fit(plan)
-            return cross_fit(plan, map_in_order, n_threads)
+                return cross_fit(plan, after=after)
+            return cross_fit(plan, map_in_order, n_threads, after)
 
-    def _train_one(self, ingredients, dtype, previous, checked, increment):
-        def as_fitted(*function):
+    def _train_one(self, ingredients, dtype, previous, checked, increment, tasks):
+        def function(*parts):
+            return function_of_one(ingredients, *parts, dtype)
+
+        def as_fitted(*parts):
             fitted = copy.copy(checked)
-            vars(fitted).update(function_of_one(ingredients, *function, dtype))
+            vars(fitted).update(function(*parts))
             return fitted
 
         training = assemble_one(self, ingredients, previous, as_fitted, increment is not None)
-        found = fit(training.plan)
+        plan, units = training.plan, training.units
+        end = tasks.start(plan.max_iter)
+        if end is not None:
+            plan = replace(
+                plan, after=lambda theta: end(lambda: function(plan.network, units, theta))
+            )
+        found = fit(plan)
         if increment is not None:
             before = {} if previous is None else vars(self)
             return attributes_of_increment(ingredients, training, found, dtype, before)
@@ -250,16 +268,15 @@ class Perceptron(BaseEstimator, ABC):
         return tags
 
 
-# What scikit-learn's checks set, not the fit.
-_OF_X = ("n_features_in_", "feature_names_in_")
+def _of_X(checked):
+    """What scikit-learn's checks have set, not the fit."""
+    names = ("n_features_in_", "feature_names_in_")
+    return {name: vars(checked)[name] for name in names if name in vars(checked)}
 
 
-def _replace_fitted(estimator, checked, attributes):
+def _replace_fitted(estimator, attributes):
     """Set fitted attributes, and drop those of an earlier fit that this one does not have."""
-    kept = {
-        name: value
-        for name, value in checked.items()
-        if name in _OF_X or not name.endswith("_") or name.startswith("__")
-    }
-    vars(estimator).clear()
-    vars(estimator).update(kept | attributes)
+    for name in list(vars(estimator)):
+        if name.endswith("_") and not name.startswith("__"):
+            delattr(estimator, name)
+    vars(estimator).update(attributes)

@@ -3,6 +3,7 @@
 from sklearn.base import MultiOutputMixin, RegressorMixin
 from sklearn.utils._param_validation import StrOptions
 
+from skc2c.estimators.callbacks import with_callbacks
 from skc2c.estimators.labeled_score import LabeledScoreMixin
 from skc2c.estimators.perceptron import Increment, Perceptron
 from skc2c.estimators.shared_docstrings import shared_docstrings
@@ -109,6 +110,7 @@ class C2CRegressor(LabeledScoreMixin, MultiOutputMixin, RegressorMixin, Perceptr
     ):
         self._set_parameters(locals())
 
+    @with_callbacks
     def fit(
         self,
         X,
@@ -147,6 +149,7 @@ class C2CRegressor(LabeledScoreMixin, MultiOutputMixin, RegressorMixin, Perceptr
         further = {"X_val": X_val, "y_val": y_val, "sample_weight_val": sample_weight_val}
         return self._fit(X, y, sample_weight, X_unlabeled, groups=groups, **further)
 
+    @with_callbacks
     def partial_fit(self, X, y, sample_weight=None, *, X_unlabeled=None):
         """Update one network with one epoch over the given rows.
 

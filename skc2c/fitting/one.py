@@ -1,5 +1,6 @@
 """One fit: a plan goes in, a record comes out."""
 
+from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -63,6 +64,8 @@ class Plan:
     verbose : bool
     solver_state : dict or None
         What the solver knows from an earlier fit, such as the moments of Adam.
+    after : callable or None
+        ``theta -> stop``, called after each iteration.
     """
 
     network: Network
@@ -85,6 +88,7 @@ class Plan:
     score: object = None
     verbose: bool = False
     solver_state: dict | None = None
+    after: Callable | None = None
 
     @property
     def objective(self):
@@ -99,7 +103,7 @@ class Plan:
         # A deterministic solver has a criterion of its own, unless held-out rows are watched.
         watches = self.solver.is_stochastic or self.score is not None
         patience = self.n_iter_no_change if watches else np.inf
-        return Monitor(self.tol, patience, self.score, self.verbose)
+        return Monitor(self.tol, patience, self.score, self.verbose, self.after)
 
 
 class Fit(NamedTuple):

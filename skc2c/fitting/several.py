@@ -58,7 +58,7 @@ class CrossFit(NamedTuple):
         ]
 
 
-def cross_fit(plan, over_runs=map, n_shares=1):
+def cross_fit(plan, over_runs=map, n_shares=1, after=None):
     """Carry out a plan.
 
     Parameters
@@ -68,6 +68,8 @@ def cross_fit(plan, over_runs=map, n_shares=1):
         ``(function, runs) -> results in order``, on threads or in other processes.
     n_shares : int, default=1
         Into how many runs to divide the folds. The result does not depend on it.
+    after : callable, optional
+        ``found -> stop``, called after each cycle with what came of the fits so far.
 
     Returns
     -------
@@ -86,6 +88,8 @@ def cross_fit(plan, over_runs=map, n_shares=1):
             runs, trained = zip(*over_runs(partial(_advance, stop=stop), runs), strict=True)
             found = ends_of(plan, stop, trained)
             ends.extend(found)
+            if after is not None and after(_mix(plan, ends, interrupted)):
+                break
             going_on = [end.candidate for end in found if _still_improves(end, ends, plan)]
             runs = [run for run in runs if run.keep(going_on)]
     except KeyboardInterrupt:

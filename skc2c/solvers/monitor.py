@@ -21,13 +21,17 @@ class Monitor:
         ``theta -> float``, larger is better: watched instead of the loss.
     verbose : bool, default=False
         Print every iteration.
+    after : callable, optional
+        ``theta -> stop``, called after each iteration with the parameters to use if it was the
+        last.
     """
 
-    def __init__(self, tol, n_iter_no_change, score=None, verbose=False):
+    def __init__(self, tol, n_iter_no_change, score=None, verbose=False, after=None):
         self.tol = tol
         self.n_iter_no_change = n_iter_no_change
         self.score = score
         self.verbose = verbose
+        self.after = after
         self.loss_curve = []
         self.scores = []
         self.best_theta = None
@@ -49,7 +53,10 @@ class Monitor:
         check_finite(theta, loss, len(self.loss_curve) + 1)
         self.loss_curve.append(loss)
         self._print(f"Iteration {len(self.loss_curve)}, loss = {loss:.8f}")
-        return self._is_stalled(self._figure_of_merit(theta), theta)
+        stop = self._is_stalled(self._figure_of_merit(theta), theta)
+        if self.after is None:
+            return stop
+        return bool(self.after(theta if self.best_theta is None else self.best_theta)) or stop
 
     def _figure_of_merit(self, theta):
         if self.score is None:
