@@ -2,7 +2,6 @@
 
 import copy
 from abc import ABC, abstractmethod
-from dataclasses import replace
 from numbers import Integral, Real
 from typing import NamedTuple
 
@@ -12,31 +11,20 @@ from sklearn.metrics import get_scorer_names
 from sklearn.utils._param_validation import Interval, Options, StrOptions
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from skc2c.estimators.assembly import assemble as assemble_one
 from skc2c.estimators.callbacks import CallbackSupportMixin, Tasks, rows_of
-from skc2c.estimators.cross_assembly import assemble as assemble_several
-from skc2c.estimators.cross_assembly import folds_of
-from skc2c.estimators.fitted import (
-    attributes_of_increment,
-    attributes_of_one,
-    attributes_of_several,
-    function_of_one,
-    network_as_one,
-    network_of,
-    out_of_fold_attributes,
-    scaling_of,
-)
+from skc2c.estimators.fitted import network_as_one, network_of, scaling_of
 from skc2c.estimators.ingredients import Previous, gather
-from skc2c.estimators.reports import divergence_message, report, report_of_several
+from skc2c.estimators.reports import divergence_message
 from skc2c.estimators.targets import Units
+from skc2c.estimators.training import Call, train
 from skc2c.estimators.training_data import Labelled, check_training_data
-from skc2c.fitting import Streams, cross_fit, fit
+from skc2c.fitting import Streams
 from skc2c.inspection import FittedFunction
 from skc2c.machine.memory import keep_freed_memory
-from skc2c.machine.processes import InProcesses, n_processes
-from skc2c.machine.threads import blas_threads_taken, map_in_order
+from skc2c.machine.threads import map_in_order
 from skc2c.network import ACTIVATIONS
 from skc2c.network.blocks import outputs
+from skc2c.network.hidden import hidden
 from skc2c.penalties import PENALTIES, Penalty, make_penalty
 from skc2c.random_streams import advance_with, streams
 from skc2c.solvers import SOLVERS, DivergenceError, Solver, make_solver
@@ -144,69 +132,15 @@ class Perceptron(CallbackSupportMixin, BaseEstimator, ABC):
             **settings,
         )
         tasks = Tasks(self, rows_of(X, data), _of_X(checked))
+        call = Call(checked, data, groups, previous, increment is not None, tasks)
         try:
-            attributes = self._train(ingredients, data, groups, previous, checked, increment, tasks)
+            attributes = train(self, ingredients, call)
         except DivergenceError as error:
             raise ValueError(divergence_message(self, ingredients, error)) from error
         advance_with(self.random_state, draws)
         _replace_fitted(self, _of_X(checked) | attributes)
         tasks.finish()
         return self
-
-    def _train(self, ingredients, data, groups, previous, checked, increment, tasks):
-        """Train one network or several; return the fitted attributes."""
-        dtype, folds = data.labelled.X.dtype, None
-        if not (increment or self.cv is None or self.early_stopping or self.warm_start):
-            folds = folds_of(self, ingredients, data.labelled, groups)
-        if folds is None:
-            return self._train_one(ingredients, dtype, previous, checked, increment, tasks)
-        training = assemble_several(self, ingredients, folds)
-        end = tasks.start(len(training.plan.ends))
-
-        def attributes(found):
-            return attributes_of_several(ingredients, training, found, dtype) | (
-                out_of_fold_attributes(ingredients, training, found, data)
-            )
-
-        after = None if end is None else lambda found: end(lambda: attributes(found))
-        found = self._cross_fit(training.plan, after)
-        report_of_several(self, ingredients, training, found)
-        return attributes(found)
-
-    def _cross_fit(self, plan, after):
-        """Train several networks: in several processes, or here."""
-        n_jobs = n_processes(self.n_jobs)
-        if n_jobs > 1:
-            return cross_fit(plan, InProcesses(self.n_jobs), n_jobs, after)
-        # Steps are too small for threads, which would wait for the interpreter all the time; the
-        # blocks of a full-batch solver are not.
-        with blas_threads_taken() as n_threads:
-            if plan.solver.is_stochastic:
-                return cross_fit(plan, after=after)
-            return cross_fit(plan, map_in_order, n_threads, after)
-
-    def _train_one(self, ingredients, dtype, previous, checked, increment, tasks):
-        def function(*parts):
-            return function_of_one(ingredients, *parts, dtype)
-
-        def as_fitted(*parts):
-            fitted = copy.copy(checked)
-            vars(fitted).update(function(*parts))
-            return fitted
-
-        training = assemble_one(self, ingredients, previous, as_fitted, increment is not None)
-        plan, units = training.plan, training.units
-        end = tasks.start(plan.max_iter)
-        if end is not None:
-            plan = replace(
-                plan, after=lambda theta: end(lambda: function(plan.network, units, theta))
-            )
-        found = fit(plan)
-        if increment is not None:
-            before = {} if previous is None else vars(self)
-            return attributes_of_increment(ingredients, training, found, dtype, before)
-        report(self, ingredients, training, found)
-        return attributes_of_one(ingredients, training, found, dtype)
 
     def _hidden_units(self):
         sizes = self.hidden_layer_sizes
@@ -251,6 +185,32 @@ class Perceptron(CallbackSupportMixin, BaseEstimator, ABC):
             penalty_parameters=self.penalty_parameters_.astype(np.float64),
             n_networks=self.n_networks_,
         )
+
+    def hidden_activations(self, X, layer=-1):
+        """Compute the outputs of a hidden layer.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+        layer : int, default=-1
+            Index of the hidden layer, counted from the inputs; a negative one is counted from the
+            output.
+
+        Returns
+        -------
+        activations : ndarray of shape (n_samples, n_units)
+            Behind the activation function. Units of several networks (`n_networks_`) are side
+            by side, in the order of `coefs_`.
+
+        Raises
+        ------
+        ValueError
+            If there is no such hidden layer.
+        """
+        X, n_hidden = self._check_X(X), self.n_layers_ - 2
+        if not -n_hidden <= layer < n_hidden:
+            raise ValueError(f"There are {n_hidden} hidden layers. Got layer={layer}.")
+        return hidden(*network_of(self), X, layer % n_hidden)
 
     def _check_X(self, X):
         check_is_fitted(self)

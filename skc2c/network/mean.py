@@ -48,7 +48,7 @@ class MeanNetwork:
         edges = accumulate((network.size for network in self.networks), initial=0)
         return [slice(*edge) for edge in pairwise(edges)]
 
-    def _parts(self, theta):
+    def parts(self, theta):
         """Each network with its parameters."""
         return [(network, theta[place]) for network, place in self._pairs]
 
@@ -59,17 +59,17 @@ class MeanNetwork:
     def forward(self, theta, X, linearization=None, n=None):
         """Network output, (n, K). See `Network.forward`."""
         known = [None] * len(self.networks) if linearization is None else linearization.parts
-        parts = zip(self._parts(theta), known, strict=True)
+        parts = zip(self.parts(theta), known, strict=True)
         return _mean([network.forward(own, X, passed) for (network, own), passed in parts])
 
     def tangent(self, theta, X, V):
         """Output and its directional derivatives. See `Network.tangent`."""
-        pairs = [network.tangent(own, X, V) for network, own in self._parts(theta)]
+        pairs = [network.tangent(own, X, V) for network, own in self.parts(theta)]
         return tuple(map(_mean, zip(*pairs, strict=True)))
 
     def jacobian(self, theta, X, seeds=None):
         """Exact Jacobian, (n, K, D) or (n, S, D). See `Network.jacobian`."""
-        return _mean([network.jacobian(own, X, seeds) for network, own in self._parts(theta)])
+        return _mean([network.jacobian(own, X, seeds) for network, own in self.parts(theta)])
 
     def squared_jacobian(self, theta, X, scale, seeds=None):
         """Squared norm of the Jacobian, (n,). See `Network.squared_jacobian`."""
@@ -78,7 +78,7 @@ class MeanNetwork:
 
     def linearize(self, theta, X):
         """The networks and their slopes at X. See `Network.linearize`."""
-        return _MeanLinearization([net.linearize(own, X) for net, own in self._parts(theta)])
+        return _MeanLinearization([net.linearize(own, X) for net, own in self.parts(theta)])
 
 
 class _MeanLinearization(NamedTuple):
