@@ -7,7 +7,7 @@ from numpy.testing import assert_array_equal
 from scipy.special import expit, log_expit, log_softmax, softmax
 
 from skc2c import C2CClassifier, C2CRegressor
-from skc2c.estimators import perceptron
+from skc2c.estimators import training
 
 # Every parameter that decides on how a fit tunes itself, written out; short fits of small networks.
 TUNED = {
@@ -58,14 +58,14 @@ def make(task, **changes):
 
 def spy_on_cross_fit(monkeypatch, change=lambda found: found):
     """The plans and records of all fits of several networks from now on, changed if need be."""
-    seen, original = [], perceptron.cross_fit
+    seen, original = [], training.cross_fit
 
-    def spy(plan, *arguments):
-        found = change(original(plan, *arguments))
+    def spy(plan, *arguments, **settings):
+        found = change(original(plan, *arguments, **settings))
         seen.append((plan, found))
         return found
 
-    monkeypatch.setattr(perceptron, "cross_fit", spy)
+    monkeypatch.setattr(training, "cross_fit", spy)
     return seen
 
 

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from skc2c.estimators.history import history_of_one, history_of_several, joined
 from skc2c.network import Network
 from skc2c.network.fourier_features import FourierFeatures
 from skc2c.network.input_scaling import InputScaling
@@ -33,6 +34,7 @@ def attributes_of_one(ingredients, training, found, dtype):
         "best_loss_": found.best_loss,
         "validation_scores_": found.validation_scores,
         "best_validation_score_": found.best_validation_score,
+        "history_": history_of_one(found),
         "_state": {**found.state, "units": training.units._asdict()},
     }
 
@@ -46,32 +48,35 @@ def attributes_of_increment(ingredients, training, found, dtype, before):
         "t_": before.get("t_", 0) + attributes["t_"],
         "loss_curve_": curve,
         "best_loss_": min(curve, default=found.loss),
+        "history_": joined(before.get("history_", {}), attributes["history_"]),
     }
 
 
 def attributes_of_several(ingredients, training, found, dtype):
     """Fitted attributes of an estimator whose function is a mean of networks."""
     plan, units = training.plan, training.units
-    main = found.ends[int(np.argmax(found.weights))]
+    main = found.main
     networks = [(one, theta.astype(np.float64), weight) for one, theta, weight in found.networks]
     network, parts = _side_by_side(networks)
     extras = [
         plan.penalty.parameters_in_units(theta[one.size :], units.center, units.divisor)
         for one, theta, _ in networks
     ]
+    curve = [objective for objective, *_ in main.curve]
     return {
         **_function(ingredients, units, parts, np.concatenate(extras), dtype),
         **_layers(network),
         **_front(ingredients.scaling, network.front[0] if network.front else None),
         "n_networks_": len(networks),
         "alpha_": main.candidate.alpha,
-        "n_iter_": len(main.curve),
-        "t_": len(main.curve) * plan.n_train,
-        "loss_": main.curve[-1] if main.curve else np.nan,
-        "loss_curve_": main.curve,
-        "best_loss_": min(main.curve, default=np.nan),
+        "n_iter_": len(curve),
+        "t_": len(curve) * plan.n_train,
+        "loss_": curve[-1] if curve else np.nan,
+        "loss_curve_": curve,
+        "best_loss_": min(curve, default=np.nan),
         "validation_scores_": None,
         "best_validation_score_": None,
+        "history_": history_of_several(found),
         "_state": {"units": units._asdict(), "solver": None, "streams": None},
     }
 

@@ -216,6 +216,12 @@ validation_scores_ : list of float or None
 best_validation_score_ : float or None
     Maximum of `validation_scores_`.
 
+history_ : dict of list of float
+    The course of the fit, one entry for each iteration: ``"objective"`` and its parts ``"loss"``,
+    ``"penalty"`` (times `alpha_`) and ``"l2"``; with `early_stopping` also ``"validation_score"``,
+    with folds ``"oob_loss"`` at the ends of cycles, NaN in between. ``pandas.DataFrame(history_)``
+    makes a table of it. With folds it goes on to the last cycle that was tried.
+
 penalty_parameters_ : ndarray
     Fitted parameters of the penalty itself, one set for each network: those of the denoiser of
     ``'ladder'``, in the units of y. Empty for other penalties.

@@ -22,8 +22,9 @@ class End(NamedTuple):
         not; NaN at rows that all were trained on.
     loss : float
         Weighted mean negative log-likelihood of these rows.
-    curve : list of float
-        Objective of each epoch so far, the mean over the folds.
+    curve : list of [float, float, float, float]
+        Objective of each epoch so far, and its parts: loss, penalty and weight decay. The mean
+        over the folds.
     """
 
     candidate: Candidate

@@ -119,6 +119,8 @@ class Fit(NamedTuple):
         The last value of the objective; NaN if Ctrl-C came before the first.
     loss_curve : list of float
         The objective after every iteration.
+    parts : list of (float, float, float)
+        Of these values: loss, penalty and weight decay.
     best_loss : float
         Its minimum.
     validation_scores : list of float or None
@@ -138,6 +140,7 @@ class Fit(NamedTuple):
     n_iter: int
     loss: float
     loss_curve: list
+    parts: list
     best_loss: float
     validation_scores: list | None
     best_validation_score: float | None
@@ -167,18 +170,23 @@ def fit(plan, state=None):
     """
     streams = plan.streams if state is None else _restored(plan.streams, state)
     problem = _problem(plan, streams, state)
-    monitor = plan.monitor
+    monitor, parts = plan.monitor, []
+
+    def hook(theta, loss):
+        parts.append(problem.parts())
+        return monitor(theta, loss)
+
     with np.errstate(over="ignore", invalid="ignore"), _threads(plan.solver):
         descent = plan.solver.minimize(
             problem,
             plan.theta if state is None else state["theta"],
-            monitor,
+            hook,
             learning_rate=plan.learning_rate,
             max_iter=plan.max_iter,
             tol=plan.tol,
             state=plan.solver_state if state is None else state["solver"],
         )
-    return _record(descent, monitor, streams, problem)
+    return _record(descent, monitor, parts, streams, problem)
 
 
 def _threads(solver):
@@ -200,7 +208,7 @@ def _problem(plan, streams, state):
     return Batchwise(plan.objective, deal, streams.probe)
 
 
-def _record(descent, monitor, streams, problem):
+def _record(descent, monitor, parts, streams, problem):
     curve = monitor.loss_curve
     state = {
         "theta": descent.theta,
@@ -213,6 +221,7 @@ def _record(descent, monitor, streams, problem):
         n_iter=len(curve),
         loss=curve[-1] if curve else descent.loss,
         loss_curve=curve,
+        parts=parts,
         best_loss=min(curve, default=descent.loss),
         validation_scores=monitor.validation_scores,
         best_validation_score=monitor.best_validation_score,
@@ -228,15 +237,24 @@ class Batchwise:
     def __init__(self, objective: Objective, deal: Deal, rng):
         self.objective, self.deal, self.rng = objective, deal, rng
         self.n_batches = deal.n_batches
+        self.latest = []
 
     def epoch(self):
         """Yield the batches of an epoch, each with its number of rows."""
+        self.latest = []
         for batches in self.deal.epoch():
             yield batches, n_rows(batches[0])
 
     def on_batch(self, theta, batches):
         """Return the estimate of the objective, and of its gradient."""
-        return self.objective.on_batch(theta, batches, self.rng)
+        value, gradient = self.objective.on_batch(theta, batches, self.rng)
+        self.latest.append((value.parts, n_rows(batches[0])))
+        return value, gradient
+
+    def parts(self):
+        """Return the parts of the objective in the latest epoch."""
+        parts, counts = zip(*self.latest, strict=True)
+        return tuple(np.average(parts, axis=0, weights=counts).tolist())
 
     def state(self):
         """Return the position in the epoch."""
@@ -249,6 +267,7 @@ class FullBatch:
     def __init__(self, objective: Objective, seed, dtype):
         self.objective, self.seed, self.dtype = objective, seed, dtype
         self.follows_theta = objective.follows_theta
+        self.latest = None
 
     def hold(self, held):
         """Return the objective with its adversarial directions held, and its gradient."""
@@ -256,9 +275,14 @@ class FullBatch:
 
         def value_and_gradient(theta):
             value, gradient = self.objective.on_all_rows(theta.astype(self.dtype), self.seed, held)
-            return value, gradient.astype(np.float64)
+            self.latest = value
+            return float(value), gradient.astype(np.float64)
 
         return value_and_gradient
+
+    def parts(self):
+        """Return the parts of the objective where it was evaluated last."""
+        return self.latest.parts
 
     def state(self):
         """Return nothing: there are no batches."""

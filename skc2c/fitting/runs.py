@@ -64,7 +64,7 @@ class Run:
         Returns
         -------
         trained : dict
-            From each member to its network, parameters and loss curve.
+            From each member to its network, parameters and curve, as in `End`.
         """
         with np.errstate(over="ignore", invalid="ignore"):
             self._train(stop)
@@ -123,7 +123,7 @@ class SideBySide(Run):
             values, gradient = self.objective.on_batch(self.theta, batch, rng)
             # The middle of the step: at its start the rate of the first one is zero.
             self.step(self.theta, gradient, self.plan.rate((t + 0.5) / span))
-            self.losses.append((values, n_rows(batch[0])))
+            self.losses.append((np.stack([sum(values), *values]), n_rows(batch[0])))
             if len(self.losses) == self.plan.n_batches:
                 for member, latest in zip(self.members, self._unfinished(), strict=True):
                     self.curves[member] += latest
@@ -133,8 +133,10 @@ class SideBySide(Run):
         if not self.losses:
             return super()._unfinished()
         losses, counts = zip(*self.losses, strict=True)
-        means = np.average(losses, axis=0, weights=counts) + self.objective.decay(self.theta)
-        return [[value] for value in means.tolist()]
+        objective, *parts = np.average(losses, axis=0, weights=counts)
+        decay = self.objective.decay(self.theta)
+        points = np.stack([objective + decay, *parts, decay], axis=1)
+        return [[point] for point in points.tolist()]
 
     def _parameters(self):
         return [self.network.pick(self.theta, [i]) for i in range(len(self.members))]
@@ -147,7 +149,7 @@ class SideBySide(Run):
         self.probe = [self.probe[i] for i in kept]
         self.orders = [[order[i] for i in kept] for order in self.orders]
         self.position = [dealer.state_of(kept) for dealer in self.deal.dealers]
-        self.losses = [(values[kept], n) for values, n in self.losses]
+        self.losses = [(values[:, kept], n) for values, n in self.losses]
 
 
 class OneByOne(Run):
@@ -187,7 +189,7 @@ class OneByOne(Run):
         descent = self.plan.solver.minimize(
             self.problems[i],
             self.thetas[i],
-            self._hook(member),
+            self._hook(i, member),
             learning_rate=self.plan.rate(0.0),
             max_iter=n_steps,
             tol=self.plan.tol,
@@ -196,9 +198,9 @@ class OneByOne(Run):
             raise KeyboardInterrupt
         return descent.theta
 
-    def _hook(self, member):
+    def _hook(self, i, member):
         def note(theta, loss):
-            self.curves[member].append(float(loss))
+            self.curves[member].append([loss, *self.problems[i].parts()])
             return False
 
         return note

@@ -48,6 +48,11 @@ class CrossFit(NamedTuple):
     interrupted: bool
 
     @property
+    def main(self):
+        """The end with the largest weight."""
+        return self.ends[int(np.argmax(self.weights))]
+
+    @property
     def networks(self):
         """The networks of the mix: each with its parameters and its weight."""
         return [

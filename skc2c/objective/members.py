@@ -57,8 +57,9 @@ class MembersTerm(Term):
 
         Returns
         -------
-        values : ndarray of shape (k,)
-            Without the L2 term, which does not change from batch to batch: see `decay`.
+        values : ndarray of shape (2, k)
+            Loss and penalty, without the L2 term, which does not change from batch to batch: see
+            `decay`.
         gradient : ndarray of shape (network.size,)
         """
         rows = self.rows.take(batch.ravel())
@@ -83,7 +84,8 @@ class MembersTerm(Term):
         nll, slope = self.likelihood.nll_and_gradient(rows.y, h)
         gradient = back(slope * weight[:, None])
         self._add_decay(theta, gradient)
-        return _sums(weight * nll, len(self.members)), gradient
+        loss = _sums(weight * nll, len(self.members))
+        return np.stack([loss, np.zeros_like(loss)]), gradient
 
     def _weights(self, rows, n):
         """Each row's share of the weight of its member, as an estimate from n rows."""
@@ -92,7 +94,7 @@ class MembersTerm(Term):
         return (share * (counts / n)[:, None]).ravel().astype(rows.X.dtype)
 
     def _cost_of_members(self, y, weight, alpha, outputs, roughness):
-        """``weight . (nll + alpha R)`` of each member, (k,). Traced in theta."""
+        """``weight . nll`` and ``weight . alpha R`` of each member, (2, k). Traced in theta."""
         if roughness is None:
             roughness, alpha = 0.0, 0.0
         settings = {"k": len(self.members), "weight": weight, "alpha": alpha}
@@ -118,23 +120,25 @@ class MembersTerm(Term):
 
 @differentiable
 def losses_of_members(h, roughness, *, likelihood, y, weight, alpha, k):
-    """Each member's sum of ``weight (nll(y, h) + alpha roughness)``, (k,)."""
+    """Each member's sums of ``weight nll(y, h)`` and ``weight alpha roughness``, (2, k)."""
     nll, gradient = likelihood.nll_and_gradient(y, h[: len(y)])
 
     def back(g):
-        shares = np.repeat(g, len(y) // k) * weight
+        of_loss, of_penalty = np.repeat(g, len(y) // k, axis=1) * weight
         result = np.zeros_like(h)
-        np.multiply(gradient, shares[:, None], out=result[: len(y)])
-        return result, lambda: shares * alpha
+        np.multiply(gradient, of_loss[:, None], out=result[: len(y)])
+        return result, lambda: of_penalty * alpha
 
-    return _sums(weight * (nll + alpha * roughness), k), back
+    penalty = np.broadcast_to(weight * alpha * roughness, weight.shape)
+    return np.stack([_sums(weight * nll, k), _sums(penalty, k)]), back
 
 
 @differentiable
 def penalties_of_members(roughness, *, weight, alpha, k):
-    """Each member's sum of ``weight alpha roughness``, (k,)."""
-    return _sums(weight * alpha * roughness, k), lambda g: (
-        np.repeat(g, len(weight) // k) * weight * alpha,
+    """Each member's sum of ``weight alpha roughness``, beside a loss of zero, (2, k)."""
+    penalty = _sums(weight * alpha * roughness, k)
+    return np.stack([np.zeros_like(penalty), penalty]), lambda g: (
+        np.repeat(g[1], len(weight) // k) * weight * alpha,
     )
 
 
@@ -173,7 +177,7 @@ class MembersObjective:
         )
 
     def on_batch(self, theta, batches, rng):
-        """Values, (k,), and gradient of all members, from a batch of each term."""
+        """Loss and penalty, (2, k), and gradient of all members, from a batch of each term."""
         values, gradient = self.terms[0].on_batch(theta, batches[0], rng)
         for term, batch in zip(self.terms[1:], batches[1:], strict=True):
             if batch is not None:

@@ -105,7 +105,7 @@ class Objective:
 
         Returns
         -------
-        value : float
+        value : Value
         gradient : ndarray of shape (network.size,)
         """
         held = theta if held is None else held

@@ -9,7 +9,6 @@ of these weights. The terms mean the same for every batch size and for both solv
 from dataclasses import dataclass
 from functools import cached_property
 
-import autograd.numpy as anp
 import numpy as np
 from autograd.core import make_vjp
 
@@ -18,6 +17,7 @@ from skc2c.differentiable import differentiable
 from skc2c.likelihoods.likelihood import Likelihood
 from skc2c.network import Network
 from skc2c.network.blocks import in_pieces, row_blocks
+from skc2c.objective.value import Value
 from skc2c.penalties.penalty import NoPenalty, Penalty
 from skc2c.penalties.probes import Outputs
 
@@ -62,7 +62,7 @@ class Term:
 
         Returns
         -------
-        value : float
+        value : Value
         gradient : ndarray of shape (network.size,)
         """
         rows = self.rows.take(batch)
@@ -103,9 +103,8 @@ class Term:
         """Value and gradient of ``weight . nll`` plus the L2 term."""
         h, back = self.network.forward_with_way_back(theta, rows.dense().X)
         nll, slope = self.likelihood.nll_and_gradient(rows.y, h)
-        return self._with_decay(
-            theta, float(np.dot(weight, nll)), back(slope * weight[:, None]), l2
-        )
+        loss = float(np.dot(weight, nll))
+        return self._with_decay(theta, loss, loss, back(slope * weight[:, None]), l2)
 
     def _mean_response(self, theta, blocks, over_blocks):
         """Mean response over all rows, if it is needed and not just that of the only block."""
@@ -145,8 +144,9 @@ class Term:
         def cost(theta, outputs):
             return self._cost(theta, rows.y, probe, weight, outputs)
 
-        value, back = self._differentiate(cost, theta, probe, kept)
-        return self._with_decay(theta, float(value), back(value.dtype.type(1.0)), l2)
+        costs, back = self._differentiate(cost, theta, probe, kept)
+        value, loss = costs.tolist()
+        return self._with_decay(theta, value, loss, back(np.eye(1, 2, dtype=costs.dtype)[0]), l2)
 
     def _differentiate(self, cost, theta, probe, kept):
         """A cost of theta and of the outputs at a probe, and its way back to theta.
@@ -154,30 +154,31 @@ class Term:
         Parameters
         ----------
         cost : callable
-            ``(theta, outputs) -> value``, traceable.
+            ``(theta, outputs) -> costs``, traceable.
         theta : ndarray
         probe : Probe
         kept : tuple
             What `Outputs` are told beside the outputs themselves.
         """
         if self.penalty.reads_theta:
-            backward, value = make_vjp(
+            backward, costs = make_vjp(
                 lambda theta: cost(theta, probe.outputs(self.network, theta, *kept)), theta
             )
-            return value, backward
+            return costs, backward
         h, back = probe.outputs_with_way_back(self.network, theta)
-        backward, value = make_vjp(lambda h: cost(theta, Outputs(h, probe.n, *kept)), h)
-        return value, lambda g: back(backward(g))
+        backward, costs = make_vjp(lambda h: cost(theta, Outputs(h, probe.n, *kept)), h)
+        return costs, lambda g: back(backward(g))
 
-    def _with_decay(self, theta, value, gradient, l2):
+    def _with_decay(self, theta, value, loss, gradient, l2):
         """Add the L2 term: a trace of its own would cost more than the term."""
         decay = l2 / self.total_weight
         weights, slope = self.network.decayed(theta), self.network.decayed(gradient)
         slope += decay * weights
-        return value + 0.5 * decay * float(weights @ weights), gradient
+        decay = 0.5 * decay * float(weights @ weights)
+        return Value(value + decay, loss, value - loss, decay), gradient
 
     def _cost(self, theta, y, probe, weight, outputs):
-        """``weight . (nll + alpha R)``. Traced in theta."""
+        """``weight . (nll + alpha R)``, and ``weight . nll`` alone. Traced in theta."""
         roughness = self.penalty.value(self.network, self.likelihood, theta, probe, outputs)
         alpha = self.alpha
         if roughness is None:
@@ -188,22 +189,33 @@ class Term:
                 f"shape {weight.shape}. Got shape {roughness.shape} instead."
             )
         if y is None:
-            return anp.dot(alpha * weight, roughness)
+            return penalty_alone(roughness, weight=alpha * weight)
         settings = {"likelihood": self.likelihood, "y": y, "weight": weight, "alpha": alpha}
         return penalized_loss(outputs.h, roughness, **settings)
 
 
 @differentiable
 def penalized_loss(h, roughness, *, likelihood, y, weight, alpha):
-    """``weight . (nll(y, h) + alpha roughness)``, where rows of h past those of y are ignored."""
+    """``weight . (nll(y, h) + alpha roughness)``, and ``weight . nll`` to be known, (2,).
+
+    Rows of h past those of y are ignored.
+    """
     nll, gradient = likelihood.nll_and_gradient(y, h[: len(y)])
 
     def back(g):
+        g = g[0]
         result = np.zeros_like(h)
         np.multiply(gradient, (g * weight)[:, None], out=result[: len(y)])
         return result, lambda: (g * alpha) * weight
 
-    return np.dot(weight, nll + alpha * roughness), back
+    return np.array([np.dot(weight, nll + alpha * roughness), np.dot(weight, nll)]), back
+
+
+@differentiable
+def penalty_alone(roughness, *, weight):
+    """``weight . roughness``, and a loss of zero, (2,)."""
+    value = np.dot(weight, roughness)
+    return np.array([value, value.dtype.type(0.0)]), lambda g: (g[0] * weight,)
 
 
 def total(parts):
