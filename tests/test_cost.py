@@ -18,7 +18,7 @@ from skc2c.data.rows import Rows
 from skc2c.network import Members, Network
 from skc2c.objective import Objective, Term
 from skc2c.objective.members import MembersTerm
-from skc2c.penalties import PENALTIES, NoPenalty
+from skc2c.penalties import PENALTIES, NoPenalty, make_penalty
 from skc2c.random_streams import MemberStreams
 from skc2c.solvers import SOLVERS
 
@@ -293,3 +293,45 @@ def test_prediction_takes_little_more_than_its_result():
     reg = small_regressor(hidden_layer_sizes=(100,), max_iter=1).fit(X[:500], X[:500, :2])
     with threadpool_limits(1):
         assert peak_bytes(lambda: reg.predict(X)) < 20_000 * 2 * 8 + 8 * 2**20
+
+
+@each_solver
+@pytest.mark.parametrize("penalty", ["c2c", "vat", "noise", "jacobian", "ladder", None])
+def test_a_fit_on_wide_sparse_rows_grows_with_their_entries(solver, penalty):
+    """By some arrays of hidden units and of stored entries for each row: not by its width."""
+    D, n_entries, H = 20_000, 20, 5
+
+    def fit(n):
+        X = sparse.random(n, D, n_entries / D, format="csr", random_state=0)
+        reg = small_regressor(hidden_layer_sizes=(H,), penalty=penalty, solver=solver)
+        reg.set_params(batch_size=n)
+        return lambda: reg.fit(X, np.arange(n) / n)
+
+    assert growth(fit, (500, 1500)) < 10 * 12 * n_entries + 40 * 8 * H < D * 8 / 20
+
+
+@pytest.mark.parametrize("penalty", ["c2c", "vat", "noise", None])
+def test_a_step_on_wide_sparse_rows_holds_few_arrays_of_the_kernels_size(penalty):
+    """The gradient, and for adversarial directions a copy of theta; no second gradient."""
+    D, H, n = 50_000, 20, 100
+    rng = np.random.default_rng(0)
+    network = Network((D, H, 3), "relu")
+    X = sparse.random(n, D, 20 / D, format="csr", dtype=np.float32, random_state=0)
+    rows = Rows(X, rng.normal(size=(n, 3)).astype(np.float32), np.ones(n))
+    settings = {"alpha": 0.1, "epsilon": 0.3, "l2": 1.0}
+    term = Term(network, gaussian, make_penalty(penalty), rows=rows, **settings)
+    theta, batch = network.initialize(rng, np.float32), np.arange(n)
+    peak = peak_bytes(lambda: term.on_batch(theta, batch, np.random.default_rng(0)))
+    assert peak < (1.7 if penalty != "vat" else 2.7) * D * H * 4
+
+
+@each_solver
+def test_a_default_fit_on_wide_sparse_rows_grows_with_their_entries(solver):
+    D, n_entries, H = 5_000, 20, 2
+
+    def fit(n):
+        X = sparse.random(n, D, n_entries / D, format="csr", random_state=0)
+        reg = C2CRegressor((H,), max_iter=1, solver=solver, random_state=0)
+        return lambda: reg.fit(X, np.arange(n) / n)
+
+    assert growth(fit, (500, 1500)) < D * 8 / 10

@@ -58,7 +58,7 @@ def _warn_of_collapse(estimator, targets, train, pool, networks):
 
 def _mean_output(networks, rows):
     """Output at some of the rows."""
-    X = rows.take(evenly(len(rows), _SAMPLE)).dense().X
+    X = rows.take(evenly(len(rows), _SAMPLE)).X
     return np.sum([weight * network.forward(theta, X) for network, theta, weight in networks], 0)
 
 

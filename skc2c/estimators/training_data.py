@@ -6,6 +6,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy import sparse
 from sklearn.utils import check_X_y
+from sklearn.utils.sparsefuncs import mean_variance_axis
 from sklearn.utils.validation import (
     _check_sample_weight,
     _num_samples,
@@ -185,8 +186,10 @@ def _warn_of_scale(X, X_further, name):
 
 def _moments(X):
     X = X[evenly(X.shape[0], _SAMPLE)]
-    X = X.toarray() if sparse.issparse(X) else X
     X = X.astype(np.float64, copy=False)
+    if sparse.issparse(X):
+        mean, variance = mean_variance_axis(X, axis=0)
+        return mean, np.sqrt(variance)
     return X.mean(axis=0), X.std(axis=0)
 
 

@@ -271,12 +271,13 @@ class FullBatch:
 
     def hold(self, held):
         """Return the objective with its adversarial directions held, and its gradient."""
-        held = held.astype(self.dtype)
+        held = held.astype(self.dtype, copy=False)
 
         def value_and_gradient(theta):
-            value, gradient = self.objective.on_all_rows(theta.astype(self.dtype), self.seed, held)
+            theta = theta.astype(self.dtype, copy=False)
+            value, gradient = self.objective.on_all_rows(theta, self.seed, held)
             self.latest = value
-            return float(value), gradient.astype(np.float64)
+            return float(value), gradient.astype(np.float64, copy=False)
 
         return value_and_gradient
 

@@ -19,6 +19,18 @@ def row_blocks(n, network, n_copies=0):
     return [slice(start, min(start + size, n)) for start in range(0, n, size)]
 
 
+def sparse_blocks(n, network, n_copies=0):
+    """The same for wide sparse rows, of which no array is made.
+
+    What each block costs beside its rows, above all a gradient of the size of the first kernel, is
+    shared by more of them, whose arrays together take a part of the kernel's memory.
+    """
+    widest = max(layer.n_out for layer in network.layers)
+    size = max(BLOCK_NUMBERS // widest, network.n_features // 8) // (1 + n_copies)
+    size = max(_FEWEST_ROWS, size)
+    return [slice(start, min(start + size, n)) for start in range(0, n, size)]
+
+
 def in_pieces(blocks):
     """Cut a list into consecutive parts: enough to keep threads evenly at work, not many more.
 

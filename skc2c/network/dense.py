@@ -8,6 +8,7 @@ import numpy as np
 
 from skc2c.network.activations import ACTIVATIONS
 from skc2c.network.layer import Layer, Record, per_point, reduce_rows
+from skc2c.network.sparse_rows import SparseRows, WayBack
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,6 +72,8 @@ class Dense(Layer):
         return self.activation.evaluate(z)
 
     def advance(self, theta, rows, n_points):
+        if isinstance(rows, SparseRows):
+            return self._advance_sparse(theta, rows)
         # Points and tangents share one matrix product.
         if rows.shape[0] == n_points:
             z, residual = self.evaluate(theta, rows)
@@ -83,6 +86,12 @@ class Dense(Layer):
         if not self.is_linear:
             per_point(tangents, points)[...] *= self.activation.slope(residual)
         return z, Record(rows, residual, kept)
+
+    def _advance_sparse(self, theta, rows):
+        z, way_back = rows.times(self.kernel(theta))
+        z += self.bias(theta)
+        z, residual = self.activation.evaluate(z)
+        return z, Record(way_back, residual, None)
 
     def resume(self, theta, rows, passed):
         out, residual = passed
@@ -118,6 +127,9 @@ class Dense(Layer):
 
     def _write_kernel(self, gradient, rows, dz):
         out = self.kernel(gradient)
+        if isinstance(rows, WayBack):
+            rows.write(dz, out)
+            return
         if rows.ndim == 2:
             np.matmul(rows.T, dz, out=out)
         elif len(rows) == 1:

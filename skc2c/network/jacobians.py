@@ -178,7 +178,7 @@ def _unit_seeds(theta, X, layers, units):
     """
     if not units:
         K = layers[-1].shape[1]
-        return np.broadcast_to(np.eye(K, dtype=X.dtype), (len(X), K, K)), [], 0
+        return np.broadcast_to(np.eye(K, dtype=X.dtype), (X.shape[0], K, K)), [], 0
     if len(units) == 1:
         rows, step = _units_to_last(theta, layers, units)
         return rows, [step], 0

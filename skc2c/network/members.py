@@ -91,7 +91,7 @@ class Members(Network):
         return self._member_by_member(norm, theta, X, seeds)
 
     def _member_by_member(self, function, theta, X, seeds):
-        size, n = self.size // self.k, len(X) // self.k
+        size, n = self.size // self.k, X.shape[0] // self.k
         found = []
         for i in range(self.k):
             rows = slice(i * n, (i + 1) * n)

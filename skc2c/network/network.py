@@ -202,7 +202,7 @@ class Network:
             From the gradient with respect to h to that with respect to theta.
         """
         function = through.with_way_back
-        h, back = self._through(theta, X, len(X), n or len(X), linearization, function)
+        h, back = self._through(theta, X, X.shape[0], n or X.shape[0], linearization, function)
         return h, lambda g: back(g)[0]
 
     def _through(self, theta, rows, n_points, n, known=None, function=through):
@@ -292,7 +292,7 @@ class Network:
         -------
         linearization : Linearization
         """
-        return linearize(theta, X, self.layers, self._layout(len(X)))
+        return linearize(theta, X, self.layers, self._layout(X.shape[0]))
 
 
 def _slices(start, sizes):

@@ -9,6 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from skc2c.differentiable import differentiable
+from skc2c.network.sparse_rows import SparseRows
 
 
 class Layout(NamedTuple):
@@ -35,7 +36,11 @@ class Layout(NamedTuple):
 
     def of_rows(self, rows):
         """View rows as (n, D), or as (c, k, n, D) for c rows of each member's n."""
-        return rows if self.k is None else rows.reshape(-1, self.k, self.n, rows.shape[1])
+        if self.k is None:
+            return rows
+        if isinstance(rows, SparseRows):
+            return rows.of_members(self.k)
+        return rows.reshape(-1, self.k, self.n, rows.shape[1])
 
     def of_points(self, n_points):
         """How many entries of the first axis are points."""

@@ -7,7 +7,7 @@ import numpy as np
 
 from skc2c.data.batches import Deal, MemberDealer
 from skc2c.differentiable import differentiable
-from skc2c.objective.term import Term
+from skc2c.objective.term import Term, add_decay
 
 
 @dataclass(frozen=True)
@@ -80,7 +80,7 @@ class MembersTerm(Term):
         return values, gradient
 
     def _plain_values(self, theta, rows, weight):
-        h, back = self.network.forward_with_way_back(theta, rows.dense().X)
+        h, back = self.network.forward_with_way_back(theta, self._inputs(rows))
         nll, slope = self.likelihood.nll_and_gradient(rows.y, h)
         gradient = back(slope * weight[:, None])
         self._add_decay(theta, gradient)
@@ -105,8 +105,10 @@ class MembersTerm(Term):
     def _add_decay(self, theta, gradient):
         """Add the L2 term's part to the gradient."""
         if self.l2.any():
-            slope = self.network.decayed(gradient)
-            slope += self._decay.astype(theta.dtype)[:, None] * self.network.decayed(theta)
+            parts = self.network.decayed(gradient), self.network.decayed(theta)
+            for own, decay in zip(zip(*parts, strict=True), self._decay, strict=True):
+                slope, weights = own
+                add_decay(slope, decay.astype(theta.dtype), weights)
 
     @cached_property
     def _decay(self):

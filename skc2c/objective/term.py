@@ -16,7 +16,8 @@ from skc2c.data.rows import Rows
 from skc2c.differentiable import differentiable
 from skc2c.likelihoods.likelihood import Likelihood
 from skc2c.network import Network
-from skc2c.network.blocks import in_pieces, row_blocks
+from skc2c.network.blocks import in_pieces, row_blocks, sparse_blocks
+from skc2c.network.sparse_rows import SparseRows
 from skc2c.objective.value import Value
 from skc2c.penalties.penalty import NoPenalty, Penalty
 from skc2c.penalties.probes import Outputs
@@ -76,7 +77,8 @@ class Term:
 
     def on_all_rows(self, theta, seed, held, over_blocks):
         """The term and its gradient, block by block. See `Objective.on_all_rows`."""
-        blocks = row_blocks(len(self.rows), self.network, self.penalty.n_copies)
+        cut = sparse_blocks if self._stays_sparse else row_blocks
+        blocks = cut(len(self.rows), self.network, self.penalty.n_copies)
         mean_response = self._mean_response(theta, blocks, over_blocks)
 
         def on_blocks(blocks):
@@ -101,10 +103,19 @@ class Term:
 
     def _plain(self, theta, rows, weight, l2):
         """Value and gradient of ``weight . nll`` plus the L2 term."""
-        h, back = self.network.forward_with_way_back(theta, rows.dense().X)
+        h, back = self.network.forward_with_way_back(theta, self._inputs(rows))
         nll, slope = self.likelihood.nll_and_gradient(rows.y, h)
         loss = float(np.dot(weight, nll))
         return self._with_decay(theta, loss, loss, back(slope * weight[:, None]), l2)
+
+    @cached_property
+    def _stays_sparse(self):
+        """Whether the rows are sparse and neither network nor penalty needs them as an array."""
+        return self.rows.are_wide and not self.network.front and self.penalty.takes_sparse
+
+    def _inputs(self, rows):
+        """Clean rows as the network takes them."""
+        return SparseRows(rows.X) if self._stays_sparse else rows.dense().X
 
     def _mean_response(self, theta, blocks, over_blocks):
         """Mean response over all rows, if it is needed and not just that of the only block."""
@@ -112,7 +123,7 @@ class Term:
             return None
 
         def weighted(block):
-            h = self.network.forward(theta, self.rows.take(block).dense().X)
+            h = self.network.forward(theta, self._inputs(self.rows.take(block)))
             return self._share_of_weight[block] @ self.likelihood.mean(h)
 
         return sum(over_blocks(lambda blocks: sum(map(weighted, blocks)), in_pieces(blocks)))
@@ -134,7 +145,7 @@ class Term:
 
     def _probe(self, theta, rows, rng):
         """Where the penalty looks: found before the trace, which stays one level deep."""
-        X = rows.dense().X
+        X = rows.X if self._stays_sparse else rows.dense().X
         arguments = theta, X, rows.y, self.epsilon, rng
         return self.penalty.probe(self.network, self.likelihood, *arguments)
 
@@ -173,7 +184,7 @@ class Term:
         """Add the L2 term: a trace of its own would cost more than the term."""
         decay = l2 / self.total_weight
         weights, slope = self.network.decayed(theta), self.network.decayed(gradient)
-        slope += decay * weights
+        add_decay(slope, decay, weights)
         decay = 0.5 * decay * float(weights @ weights)
         return Value(value + decay, loss, value - loss, decay), gradient
 
@@ -216,6 +227,17 @@ def penalty_alone(roughness, *, weight):
     """``weight . roughness``, and a loss of zero, (2,)."""
     value = np.dot(weight, roughness)
     return np.array([value, value.dtype.type(0.0)]), lambda g: (g[0] * weight,)
+
+
+# Numbers that are scaled at a time, so that no second array of the size of theta arises.
+_CHUNK = 2**15
+
+
+def add_decay(slope, decay, weights):
+    """Add ``decay * weights`` in place."""
+    for start in range(0, len(weights), _CHUNK):
+        part = slice(start, start + _CHUNK)
+        slope[part] += decay * weights[part]
 
 
 def total(parts):

@@ -49,6 +49,10 @@ class Jacobian(Perturbing):
         self.space = space
         self.n_power_iterations = n_power_iterations
 
+    @property
+    def takes_sparse(self):
+        return self.perturbation == "random"
+
     def probe(self, network, likelihood, theta, X, y, epsilon, rng):
         if self.perturbation == "random":
             return Probe.at(X, epsilon)

@@ -5,8 +5,10 @@ from numbers import Real
 
 import autograd.numpy as anp
 import numpy as np
+from scipy import sparse
 from sklearn.utils._param_validation import Interval
 
+from skc2c.network.sparse_rows import linearize_behind
 from skc2c.penalties.distances import (
     divergence,
     mean_distance,
@@ -26,12 +28,16 @@ class Nearby(Perturbing):
     """
 
     needs_no_label = True
+    takes_sparse = True
 
     @property
     def n_copies(self):
         return self.n_perturbations
 
     def probe(self, network, likelihood, theta, X, y, epsilon, rng):
+        if sparse.issparse(X):
+            noise = self._noise_behind(network, likelihood, theta, X, epsilon, rng)
+            return Probe.behind(X, noise, epsilon)
         if self.perturbation == "random":
             dx = gaussian(rng, (self.n_perturbations, *X.shape), epsilon, X.dtype)
             return Probe.around(X, dx, epsilon)
@@ -39,6 +45,15 @@ class Nearby(Perturbing):
         arguments = linearization, self.metric(likelihood), epsilon, self.n_power_iterations
         dx = np.stack([adversarial(rng, *arguments) for _ in range(self.n_perturbations)])
         return Probe.around(X, dx, epsilon, linearization)
+
+    def _noise_behind(self, network, likelihood, theta, X, epsilon, rng):
+        """Perturbations of sparse rows behind the first kernel, (m, n, H), of unit scale."""
+        if self.perturbation == "random":
+            shape = self.n_perturbations, X.shape[0], network.dense_layers[0].n_out
+            return gaussian(rng, shape, 1.0, X.dtype)
+        linearization = linearize_behind(network, theta, X, epsilon)
+        arguments = linearization, self.metric(likelihood), 1.0, self.n_power_iterations
+        return np.stack([adversarial(rng, *arguments) for _ in range(self.n_perturbations)])
 
 
 class OutputDistance(Nearby):

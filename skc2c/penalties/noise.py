@@ -1,5 +1,8 @@
 """Noise on the inputs: no penalty, but the loss is taken at a perturbed row."""
 
+from scipy import sparse
+
+from skc2c.network.sparse_rows import linearize_behind
 from skc2c.penalties.penalty import PERTURBATION, Perturbing
 from skc2c.penalties.perturbations import gaussian, steepest
 from skc2c.penalties.probes import Probe
@@ -30,6 +33,7 @@ class Noise(Perturbing):
 
     n_copies = 0
     reads_theta = False
+    takes_sparse = True
     _parameter_constraints = {"perturbation": PERTURBATION}
 
     def __init__(self, perturbation="random"):
@@ -38,13 +42,26 @@ class Noise(Perturbing):
     def probe(self, network, likelihood, theta, X, y, epsilon, rng):
         if y is None:
             return Probe.at(X, epsilon)
+        if sparse.issparse(X):
+            noise = self._noise_behind(network, likelihood, theta, X, y, epsilon, rng)
+            return Probe.behind(X, noise[None], epsilon, has_clean=False)
         if self.perturbation == "random":
             dx = gaussian(rng, X.shape, epsilon, X.dtype)
         else:
-            linearization = network.linearize(theta, X)
-            gradient = linearization.vjp(likelihood.nll_and_gradient(y, linearization.h)[1])
-            dx = steepest(gradient, epsilon)
+            dx = _against(likelihood, y, network.linearize(theta, X), epsilon)
         return Probe.at(X + dx, epsilon)
+
+    def _noise_behind(self, network, likelihood, theta, X, y, epsilon, rng):
+        """The noise of sparse rows behind the first kernel, (n, H), of unit scale."""
+        if self.perturbation == "random":
+            return gaussian(rng, (X.shape[0], network.dense_layers[0].n_out), 1.0, X.dtype)
+        return _against(likelihood, y, linearize_behind(network, theta, X, epsilon), 1.0)
 
     def value(self, network, likelihood, theta, probe, outputs):
         return None
+
+
+def _against(likelihood, y, linearization, epsilon):
+    """The perturbation that makes each row's own loss grow most, to first order."""
+    gradient = linearization.vjp(likelihood.nll_and_gradient(y, linearization.h)[1])
+    return steepest(gradient, epsilon)

@@ -50,6 +50,9 @@ class Penalty(BaseEstimator, ABC):
     reads_theta : bool, default=True
         Whether ``value`` depends on theta other than through the outputs. If not, the trace
         starts at the outputs, which is faster.
+    takes_sparse : bool, default=False
+        Whether ``probe`` takes wide sparse rows as they are, as a CSR matrix. If not, it is given
+        them as an array, batch by batch.
 
     Examples
     --------
@@ -79,6 +82,7 @@ class Penalty(BaseEstimator, ABC):
     needs_no_label = False
     needs_mean_response = False
     reads_theta = True
+    takes_sparse = False
     _parameter_constraints: dict = {}
 
     def probe(self, network, likelihood, theta, X, y, epsilon, rng):
@@ -199,6 +203,7 @@ class NoPenalty(Penalty):
 
     follows_theta = False
     n_copies = 0
+    takes_sparse = True
 
     def value(self, network, likelihood, theta, probe, outputs):
         return None

@@ -4,8 +4,10 @@ from typing import NamedTuple
 
 import numpy as np
 from autograd.extend import notrace_primitive
+from scipy import sparse
 
 from skc2c.network.passes import Linearization
+from skc2c.network.sparse_rows import SparseRows
 
 
 class Probe(NamedTuple):
@@ -13,7 +15,7 @@ class Probe(NamedTuple):
 
     Attributes
     ----------
-    rows : ndarray of shape ((1 + m) * n, D)
+    rows : ndarray or SparseRows of shape ((1 + m) * n, D)
         The clean rows, at which the labelled loss is taken, then m perturbed copies of
         them, one copy after the other. They go through the network together.
     n : int
@@ -35,7 +37,8 @@ class Probe(NamedTuple):
     @classmethod
     def at(cls, X, epsilon, direction=None):
         """Look at X (n, D) alone."""
-        return cls(X, len(X), direction, epsilon)
+        rows = SparseRows(X) if sparse.issparse(X) else X
+        return cls(rows, X.shape[0], direction, epsilon)
 
     @classmethod
     def around(cls, X, dx, epsilon, linearization=None):
@@ -46,9 +49,20 @@ class Probe(NamedTuple):
         np.add(X, copies, out=rows[1:])
         return cls(rows.reshape(-1, X.shape[1]), len(X), None, epsilon, linearization)
 
+    @classmethod
+    def behind(cls, X, noise, epsilon, has_clean=True):
+        """Look at sparse X (n, D), and at copies with noise (m, n, H) behind the first kernel.
+
+        See `SparseRows`: the noise has unit scale there. Without clean rows, m must be one.
+        """
+        rows = SparseRows(X, noise=noise, epsilon=epsilon, has_clean=has_clean)
+        return cls(rows, X.shape[0], None, epsilon)
+
     @property
     def clean(self):
         """The clean rows, (n, D)."""
+        if isinstance(self.rows, SparseRows):
+            return self.rows.X
         return self.rows[: self.n]
 
     @property
