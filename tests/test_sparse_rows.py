@@ -9,6 +9,7 @@ from oracles import LIKELIHOODS, PLAIN, VARIANTS, add_parameters, assert_gradien
 from scipy import linalg, sparse
 
 from skc2c import C2C, VAT, C2CRegressor, Jacobian, Noise
+from skc2c.data import rows as data_rows
 from skc2c.data.rows import Picked, Rows, Stack
 from skc2c.network import Members, Network
 from skc2c.network.sparse_rows import GramRoot, SparseRows, linearize_behind
@@ -18,7 +19,7 @@ from skc2c.penalties import NoPenalty
 from skc2c.random_streams import MemberStreams
 from skc2c.solvers import SOLVERS
 
-D = 1200
+D = 400
 gaussian = LIKELIHOODS["squared_error"]
 each_variant = pytest.mark.parametrize("penalty", VARIANTS, ids=str)
 each_epsilon = pytest.mark.parametrize(
@@ -26,9 +27,10 @@ each_epsilon = pytest.mark.parametrize(
 )
 
 
-@pytest.fixture
-def rng():
-    return np.random.default_rng(0)
+@pytest.fixture(autouse=True)
+def rows_of_the_tests_are_wide(monkeypatch):
+    """Small ones are enough to tell right from wrong."""
+    monkeypatch.setattr(data_rows, "_MANY_COLUMNS", D)
 
 
 def draw_rows(rng, n=12, density=0.01):
@@ -192,7 +194,7 @@ def test_members_are_trained_as_if_alone(rng, penalty):
 @pytest.mark.parametrize("pooled", [False, True])
 def test_fit_without_penalty_is_that_of_an_array(rng, solver, pooled):
     X, pool = draw_rows(rng, 40), draw_rows(rng, 30)
-    y = np.asarray(X[:, :400].sum(axis=1)).ravel()
+    y = np.asarray(X[:, :200].sum(axis=1)).ravel()
     settings = {"penalty": "jacobian" if pooled else None, "solver": solver, "max_iter": 5}
     settings = PLAIN | settings | {"random_state": 0, "dtype": "float64"}
     thin, full = C2CRegressor((5,), **settings), C2CRegressor((5,), **settings)
@@ -219,3 +221,17 @@ def test_rows_without_an_entry(rng):
     h, back = network.forward_with_way_back(theta, SparseRows(sparse.csr_array((3, D))))
     assert_allclose(h, network.forward(theta, np.zeros((3, D))))
     assert_allclose(network.unpack(back(np.ones_like(h)))[0][0], 0.0)
+
+
+def test_only_long_rows_with_few_entries_stay_sparse(rng):
+    def wide(X):
+        return Rows(X, None, np.ones(X.shape[0])).are_wide
+
+    thin, X = sparse.random(20, D, 0.01, format="csr", random_state=rng), rng.normal(size=(20, D))
+    assert wide(thin)
+    assert wide(Picked(thin, np.arange(3)))
+    assert not wide(thin[:, :-1])
+    assert not wide(sparse.random(20, D, 0.02, format="csr", random_state=rng))
+    assert not wide(X)
+    assert wide(Stack([thin, thin], np.float32))
+    assert not wide(Stack([thin, X], np.float32))

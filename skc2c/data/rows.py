@@ -153,7 +153,7 @@ class Picked:
 
 # From so many columns on, and up to such a part of entries that are not zero, a product with sparse
 # rows takes less time than one with the same rows as an array.
-_MANY_COLUMNS, _FEW_ENTRIES = 1000, 0.03
+_MANY_COLUMNS, _FEW_ENTRIES = 5000, 0.01
 
 
 def _is_wide(X):

@@ -27,6 +27,10 @@ class Ladder(Nearby):
         Power iterations for the adversarial direction. Only used when
         ``perturbation='adversarial'``.
 
+    Notes
+    -----
+    Wide sparse rows are perturbed behind the first kernel; see the notes of `C2C`.
+
     References
     ----------
     A. Rasmus, H. Valpola, M. Honkala, M. Berglund, T. Raiko, "Semi-supervised learning with

@@ -122,6 +122,15 @@ class C2C(OutputDistance):
         Power iterations for the adversarial direction. Only used when
         ``perturbation='adversarial'``.
 
+    Notes
+    -----
+    For wide sparse rows (at least 5,000 columns, at most 1 % of the entries stored) the
+    perturbation is drawn where it has passed the first kernel W: ``dx W`` is
+    ``N(0, W' diag(epsilon^2) W)``, a number for each hidden unit instead of one for each
+    column. The penalty has the same expectation, and the estimate of its gradient is unbiased as
+    well, but the random numbers are others than for the same rows as an array. An adversarial
+    perturbation is sought among those that move the first layer, which leaves out none that counts.
+
     References
     ----------
     M. Abbas, J. Kivinen, T. Raiko, "Close-to-clean regularization relates virtual
@@ -184,6 +193,10 @@ class VAT(OutputDistance):
         where the term therefore depends on `batch_size`. With few labels and `entropy_weight`
         it keeps classes from disappearing, provided that they are about equally frequent among
         the unlabelled rows. Ignored in regression.
+
+    Notes
+    -----
+    Wide sparse rows are perturbed behind the first kernel; see the notes of `C2C`.
 
     References
     ----------

@@ -20,6 +20,10 @@ class Noise(Perturbing):
     perturbation : {'random', 'adversarial'}, default='random'
         How the nearby point is chosen.
 
+    Notes
+    -----
+    Wide sparse rows are perturbed behind the first kernel; see the notes of `C2C`.
+
     References
     ----------
     J. Sietsma, R. Dow, "Creating artificial neural networks that generalize", Neural
