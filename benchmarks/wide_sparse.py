@@ -11,6 +11,7 @@ Markdown.
 
 import argparse
 import os
+import sys
 import tracemalloc
 import warnings
 from functools import partial
@@ -96,6 +97,9 @@ def compare(models, X, y, units, rounds):
     }
 
 
+HEADER = ["solver", "dtype", "model", "seconds", "ratio", "bound", "peak, kernels"]
+
+
 def rows_of(found, dtype, solver):
     for name, (times, ratios, peak_in_kernels) in found.items():
         bound = BOUNDS.get((solver, name))
@@ -103,15 +107,22 @@ def rows_of(found, dtype, solver):
         yield solver, dtype, name, spread(times), spread(ratios), verdict, f"{peak_in_kernels:.1f}"
 
 
-def measure(n_columns, units, rounds):
-    for solver, dtype in [("adam", "float32"), ("adam", "float64"), ("lbfgs", "float64")]:
+PARTS = {
+    "adam32": ("adam", "float32", partial(contestants, "adam")),
+    "lbfgs": ("lbfgs", "float64", partial(contestants, "lbfgs")),
+    "folds": ("adam, folds", "float32", defaults),
+    "adam64": ("adam", "float64", partial(contestants, "adam")),
+}
+
+
+def measure(parts, n_columns, units, rounds):
+    """Rows of the table, part by part."""
+    for part in parts:
+        solver, dtype, models = PARTS[part]
         X, y = draw(n_columns, dtype)
-        found = compare(contestants(solver, units, dtype), X, y, units, rounds)
-        yield from rows_of(found, dtype, solver)
-    X, y = draw(n_columns, "float32")
-    yield from rows_of(
-        compare(defaults(units, "float32"), X, y, units, 1), "float32", "adam, folds"
-    )
+        found = list(rows_of(compare(models(units, dtype), X, y, units, rounds), dtype, solver))
+        print(markdown(HEADER, found), file=sys.stderr, flush=True)
+        yield from found
 
 
 def main():
@@ -119,17 +130,17 @@ def main():
     parser.add_argument("--columns", type=int, default=100_000)
     parser.add_argument("--units", type=int, default=100)
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--parts", nargs="+", choices=PARTS, default=list(PARTS))
     parser.add_argument("--output", type=Path)
     arguments = parser.parse_args()
     warnings.simplefilter("ignore")  # so few iterations do not converge
     if hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
-    header = ["solver", "dtype", "model", "seconds", "ratio", "bound", "peak, kernels"]
     with threadpool_limits(1):
-        rows = list(measure(arguments.columns, arguments.units, arguments.rounds))
+        rows = list(measure(arguments.parts, arguments.columns, arguments.units, arguments.rounds))
     title = f"{N_ROWS} x {arguments.columns} rows of {N_ENTRIES} words, {arguments.units} units."
     text = "\n\n".join(
-        [title, environment(["numpy", "scipy", "scikit-learn", "autograd"]), markdown(header, rows)]
+        [title, environment(["numpy", "scipy", "scikit-learn", "autograd"]), markdown(HEADER, rows)]
     )
     print(text)
     if arguments.output:
