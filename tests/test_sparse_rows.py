@@ -182,7 +182,7 @@ def test_members_are_trained_as_if_alone(rng, penalty):
         )
         stream = MemberStreams([np.random.default_rng(i)])
         value, expected = single.on_batch(thetas[i], batch[i][None], stream)
-        assert_allclose(values[i], value[0], rtol=1e-9)
+        assert_allclose(values[:, i], value[:, 0], rtol=1e-9)
         assert_allclose(own, expected, rtol=1e-7, atol=1e-10)
 
 
