@@ -24,6 +24,14 @@ def warn(message, category=UserWarning):
     warnings.warn(message, category, stacklevel=_levels_to_user())
 
 
+def is_called_from(module):
+    """Whether a function of a module, given by its name, is among those that led here."""
+    frame = sys._getframe(1)
+    while frame is not None and frame.f_globals.get("__name__") != module:
+        frame = frame.f_back
+    return frame is not None
+
+
 def _levels_to_user():
     """How many frames above `warn` the user's line is."""
     frame, level = sys._getframe(2), 2

@@ -163,9 +163,6 @@ def test_zero_weight_is_no_row():
 @pytest.mark.parametrize(
     ("y", "parameters", "weight", "message"),
     [
-        (np.zeros(150), {}, None, "one class.*0"),
-        (np.array(["a"] * 150), {}, None, "one class.*a"),
-        (np.arange(150) % 2, {}, np.arange(150) % 2, "one class.*1"),
         (np.linspace(0, 1, 150), {}, None, "continuous"),
         (np.ones((150, 2)) * 3, {}, None, "[Mm]ulti.?output"),
         (np.arange(150) % 2, {"class_weight": {5: 1.0}}, None, "class_weight.*5"),
@@ -178,7 +175,6 @@ def test_zero_weight_is_no_row():
             "multilabel",
         ),
         (np.arange(150) % 2, {"class_weight": {0: 0, 1: 0}}, None, "no class"),
-        (np.arange(150) % 2, {"class_weight": {0: 0}}, None, "one class.*1"),
         (np.array([None, "a"] * 75, dtype=object), {}, None, "[Uu]nknown|NaN|label"),
     ],
 )

@@ -101,10 +101,10 @@ def test_rows_that_come_in_parts_are_learned(cls):
 
 
 @both
-def test_max_iter_and_early_stopping_play_no_part(cls):
+def test_max_iter_and_folds_play_no_part(cls):
     X, y = draw(cls)
     usual = quick(cls).partial_fit(X, y, **announced(cls))
-    other = quick(cls, max_iter=77, early_stopping=True, cv=4)
+    other = quick(cls, max_iter=77, cv=4)
     other.partial_fit(X, y, **announced(cls))
     for one, expected in zip(parts_of(other), parts_of(usual), strict=True):
         assert_array_equal(one, expected)

@@ -7,6 +7,7 @@ from sklearn.metrics import check_scoring
 from sklearn.model_selection import train_test_split
 
 from skc2c.estimators.embedding import embedding
+from skc2c.estimators.first_rows import same
 from skc2c.estimators.targets import Units
 from skc2c.estimators.training_data import used_rows
 from skc2c.fitting import Plan
@@ -54,7 +55,7 @@ def assemble(estimator, ingredients, previous, as_fitted, is_partial=False):
     targets, solver, streams = ingredients.targets, ingredients.solver, ingredients.streams
     train, held_out = (ingredients.labelled, None) if is_partial else _split(estimator, ingredients)
     train = train if solver.is_stochastic else train.canonical()
-    units = _units(targets, train, previous, is_partial)
+    units = _units(ingredients, train, previous, is_partial)
     train = ingredients.scaled(train, units)
     network = Network(ingredients.layer_units, estimator.activation, _front(estimator, train))
     if previous is not None:
@@ -76,19 +77,31 @@ def assemble(estimator, ingredients, previous, as_fitted, is_partial=False):
         epsilon=ingredients.epsilon,
         score=_score(estimator, network, ingredients, held_out, units, as_fitted),
         batch_size=batch_size(estimator, train if pool is None else pool, solver),
-        solver_state=None if previous is None else previous.state["solver"],
+        solver_state=_solver_state(ingredients, units, previous),
         **_settings(estimator) | ({"max_iter": 1} if is_partial else {}),
     )
     return Training(plan, units)
 
 
-def _units(targets, train, previous, is_partial):
-    """Units of y in training: those of the first call in an incremental fit."""
+def _units(ingredients, train, previous, is_partial):
+    """Units of y in training: those of the first rows in an incremental fit."""
+    first, targets = ingredients.first, ingredients.targets
     if not is_partial:
         return targets.units(train.y, train.weight)
-    units = targets.units(train.y, train.weight) if previous is None else previous.units
+    units = previous.units if first is None else targets.units(first.y, first.weight)
     # A target that is constant so far need not stay so.
-    return units._replace(scale=units.divisor)
+    units = units._replace(scale=units.divisor)
+    return previous.units if previous and same(units, previous.units) else units
+
+
+def _solver_state(ingredients, units, previous):
+    """What the solver goes on from: nothing if gradients are now in other units."""
+    if previous is None:
+        return None
+    moved = ingredients.first is not None and not (
+        same(units, previous.units) and same(ingredients.scaling, previous.scaling)
+    )
+    return None if moved else previous.state["solver"]
 
 
 def _settings(estimator):
@@ -122,8 +135,9 @@ def _split(estimator, ingredients):
         ) from error
     if len(held_out) < 2:
         raise ValueError(
-            f"validation_fraction={fraction} leaves {len(held_out)} of {len(rows)} rows for early "
-            "stopping. Increase it, or fit on more rows."
+            f"The validation set is too small: validation_fraction={fraction} leaves "
+            f"{len(held_out)} of {len(rows)} rows for early stopping. Increase it, or fit on more "
+            "rows."
         )
     return rows.take(kept), rows.take(held_out)
 

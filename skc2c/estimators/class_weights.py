@@ -35,26 +35,36 @@ def class_factors(class_weight, classes, codes, weight):
     return _named_factors(class_weight, classes)
 
 
-def require_two_classes(present):
-    """Raise a ValueError unless rows of two classes have a positive weight."""
-    if len(present) < 2:
+def require_a_class(weight):
+    """Raise a ValueError unless the rows of some class have a positive weight."""
+    if weight is not None and not weight.any():
         raise ValueError(
-            "y needs rows of at least two classes with a positive weight. Got "
-            f"{'one class only' if len(present) else 'no class'}: {present}."
+            "class_weight leaves no class: each class in y, or each row of it, has weight zero."
         )
 
 
 def _named_factors(class_weight, classes):
     """A dictionary of class weights as an array; classes that it does not name have 1."""
-    factors = np.ones(len(classes))
+    factors, named = np.ones(len(classes)), np.zeros(len(classes), dtype=bool)
     for label, factor in class_weight.items():
         found = classes == label
-        if not np.any(found):
-            raise ValueError(f"class_weight names {label!r}, but classes_ is {classes}.")
+        named |= found
         if not (isinstance(factor, Real) and 0 <= factor < np.inf):
             raise ValueError(
                 "The values of class_weight must be in the range [0.0, inf). "
                 f"Got {factor!r} for class {label!r}."
             )
         factors[found] = factor
+    _refuse_unknown_classes(class_weight, classes, named)
     return factors
+
+
+def _refuse_unknown_classes(class_weight, classes, named):
+    """Raise a ValueError if other classes are named in place of those that there are.
+
+    As in scikit-learn, a dictionary that names every class of y may name further ones, which a
+    bag or a fold happens to lack.
+    """
+    unknown = [label for label in class_weight if not np.any(classes == label)]
+    if unknown and not named.all():
+        raise ValueError(f"class_weight names {unknown[0]!r}, but classes_ is {classes}.")

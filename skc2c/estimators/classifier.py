@@ -10,10 +10,11 @@ from skc2c.estimators.callbacks import with_callbacks
 from skc2c.estimators.class_weights import (
     class_factors,
     refuse_class_weight,
-    require_two_classes,
+    require_a_class,
 )
 from skc2c.estimators.labeled_score import LabeledScoreMixin
-from skc2c.estimators.perceptron import Increment, Perceptron
+from skc2c.estimators.lost_marks import warn_of_one_class
+from skc2c.estimators.perceptron import Perceptron
 from skc2c.estimators.shared_docstrings import shared_docstrings
 from skc2c.estimators.targets import ClassTargets, announced_targets, class_targets
 
@@ -132,7 +133,8 @@ class C2CClassifier(LabeledScoreMixin, ClassifierMixin, Perceptron):
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
             Training rows.
         y : array-like of shape (n_samples,) or (n_samples, n_outputs)
-            Labels (strings, integers, booleans), or a 0/1 indicator matrix (multilabel).
+            Labels (strings, integers, booleans), or a 0/1 indicator matrix (multilabel). Of one
+            class only, as may happen in a bag or a fold, it is that class which is predicted.
         sample_weight : array-like of shape (n_samples,), default=None
             Weights of the rows. Rows with zero weight are ignored; unlabelled rows have weight
             one, unless theirs is zero.
@@ -145,8 +147,8 @@ class C2CClassifier(LabeledScoreMixin, ClassifierMixin, Perceptron):
         Raises
         ------
         ValueError
-            On invalid parameters or data, fewer than two classes, or a loss that stops
-            being finite. The estimator is then as it was before.
+            On invalid parameters or data, or a loss that stops being finite. The estimator is
+            then as it was before.
         """
         further = {"X_val": X_val, "y_val": y_val, "sample_weight_val": sample_weight_val}
         return self._fit(X, y, sample_weight, X_unlabeled, groups=groups, **further)
@@ -187,7 +189,7 @@ class C2CClassifier(LabeledScoreMixin, ClassifierMixin, Perceptron):
                 "class_weight='balanced' is not defined for partial_fit, which does not know the "
                 "frequencies of the classes. Pass a dictionary of weights instead."
             )
-        return self._fit(X, y, sample_weight, X_unlabeled, increment=Increment(classes))
+        return self._fit_increment(X, y, sample_weight, X_unlabeled, classes)
 
     def predict(self, X):
         """Predict labels.
@@ -218,7 +220,7 @@ class C2CClassifier(LabeledScoreMixin, ClassifierMixin, Perceptron):
             For two classes, the log-odds of ``classes_[1]``.
         """
         h = self._link(X)
-        return h[:, 0] if h.shape[1] == 1 else h
+        return h[:, 0] if self._targets().is_binary else h
 
     def predict_proba(self, X):
         """Predict probabilities.
@@ -271,8 +273,8 @@ class C2CClassifier(LabeledScoreMixin, ClassifierMixin, Perceptron):
         )
         weight = targets.weigh(codes, weight)
         if increment is None:
-            used = codes if weight is None else codes[weight > 0]
-            require_two_classes(targets.classes[np.unique(used)])
+            require_a_class(weight)
+            warn_of_one_class(self.missing_label, targets.classes)
         return targets, targets.encode(codes), weight
 
     def __sklearn_tags__(self):

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from skc2c.estimators.first_rows import record_of
 from skc2c.estimators.history import history_of_one, history_of_several, joined
 from skc2c.network import Network
 from skc2c.network.fourier_features import FourierFeatures
@@ -31,23 +32,35 @@ def attributes_of_one(ingredients, training, found, dtype):
         "t_": found.n_iter * len(plan.train),
         "loss_": found.loss,
         "loss_curve_": found.loss_curve,
-        "best_loss_": found.best_loss,
+        "best_loss_": None if found.validation_scores is not None else found.best_loss,
         "validation_scores_": found.validation_scores,
         "best_validation_score_": found.best_validation_score,
         "history_": history_of_one(found),
-        "_state": {**found.state, "units": training.units._asdict()},
+        "_state": {**found.state, **_units(ingredients, training.units)},
     }
 
 
-def attributes_of_increment(ingredients, training, found, dtype, before):
+def attributes_of_increment(ingredients, attributes, before):
     """Fitted attributes after a further epoch, on top of those `before` it."""
-    attributes = attributes_of_one(ingredients, training, found, dtype)
-    curve = [*before.get("loss_curve_", []), *found.loss_curve]
+    n_unlabeled = sum(part.shape[0] for part in ingredients.unlabeled)
+    return counted_on(attributes, before) | {
+        "n_iter_": before.get("n_iter_", 0) + attributes["n_iter_"],
+        "_state": attributes["_state"] | {"first_rows": record_of(ingredients.first, n_unlabeled)},
+    }
+
+
+def counted_on(attributes, before):
+    """Fitted attributes whose curves go on with those of the fit `before`, as in MLPClassifier."""
+    curve = [*before.get("loss_curve_", []), *attributes["loss_curve_"]]
+    scores = attributes["validation_scores_"]
+    if scores is not None:
+        scores = [*(before.get("validation_scores_") or []), *scores]
     return attributes | {
-        "n_iter_": before.get("n_iter_", 0) + found.n_iter,
         "t_": before.get("t_", 0) + attributes["t_"],
         "loss_curve_": curve,
-        "best_loss_": min(curve, default=found.loss),
+        "best_loss_": min(curve, default=attributes["loss_"]) if scores is None else None,
+        "validation_scores_": scores,
+        "best_validation_score_": None if scores is None else max(scores, default=None),
         "history_": joined(before.get("history_", {}), attributes["history_"]),
     }
 
@@ -77,8 +90,13 @@ def attributes_of_several(ingredients, training, found, dtype):
         "validation_scores_": None,
         "best_validation_score_": None,
         "history_": history_of_several(found),
-        "_state": {"units": units._asdict(), "solver": None, "streams": None},
+        "_state": {"solver": None, "streams": None, **_units(ingredients, units)},
     }
+
+
+def _units(ingredients, units):
+    """The units of targets and inputs."""
+    return {"units": units._asdict(), "spread": ingredients.spread}
 
 
 def out_of_fold_attributes(ingredients, training, found, data):

@@ -48,8 +48,9 @@ def history_of_several(found):
 
 
 def joined(before, history):
-    """A course that goes on."""
-    return {name: [*before.get(name, []), *values] for name, values in history.items()}
+    """A course that goes on, with NaN where a part was not known before."""
+    unknown = [np.nan] * len(before.get("objective", []))
+    return {name: [*before.get(name, unknown), *values] for name, values in history.items()}
 
 
 def _by_part(points):

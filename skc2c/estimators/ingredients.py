@@ -6,6 +6,7 @@ from typing import NamedTuple
 import numpy as np
 
 from skc2c.data.rows import Rows
+from skc2c.estimators.first_rows import first_rows, same, scaling_gone_on_with
 from skc2c.estimators.targets import Targets, Units
 from skc2c.estimators.training_data import (
     Labelled,
@@ -50,12 +51,16 @@ class Ingredients:
         Of positive weight, with encoded targets in their own units and raw X.
     used : ndarray of int
         Which of the labelled rows given these are.
+    first : Rows or None
+        Rows from which units are taken; None if they are those of the fits before.
     unlabeled : list
         Matrices of raw rows.
     validation : Labelled or None
     scaling : InputScaling or None
     dtype : dtype
         Of training.
+    spread : float
+        Of the features, in units of which the radius may be.
     epsilon : float or ndarray of shape (D,)
     streams : Streams
     """
@@ -66,10 +71,12 @@ class Ingredients:
     hidden_units: tuple
     labelled: Rows
     used: np.ndarray
+    first: Rows | None
     unlabeled: list
     validation: Labelled | None
     scaling: InputScaling | None
     dtype: np.dtype
+    spread: float
     epsilon: float | np.ndarray
     streams: Streams
 
@@ -117,11 +124,11 @@ def gather(estimator, *, data, targets, penalty, solver, hidden_units, streams, 
     ingredients : Ingredients
     """
     labelled, used = used_rows(*data.labelled)
-    scaling = None
-    if previous is not None:
-        scaling = previous.scaling
-    elif estimator.input_scaling is not None:
-        scaling = fit_scaling(labelled, data.unlabeled)
+    first = first_rows(labelled, previous and previous.state)
+    scaling = _scaling(estimator, labelled, first, data.unlabeled, previous)
+    spread = 1.0
+    if scaling is None:
+        spread = previous.state["spread"] if first is None else _spread(first.X)
     return Ingredients(
         targets=targets,
         penalty=penalty,
@@ -129,13 +136,25 @@ def gather(estimator, *, data, targets, penalty, solver, hidden_units, streams, 
         hidden_units=hidden_units,
         labelled=labelled,
         used=used,
+        first=first,
         unlabeled=_useful(estimator, penalty, data.unlabeled),
         validation=data.validation,
         scaling=scaling,
         dtype=np.dtype(solver.dtype if estimator.dtype == "auto" else estimator.dtype),
-        epsilon=_epsilon(estimator, penalty, labelled, scaling),
+        spread=spread,
+        epsilon=_epsilon(estimator, penalty, labelled.X.shape[1], spread),
         streams=streams,
     )
+
+
+def _scaling(estimator, labelled, first, unlabeled, previous):
+    """How the inputs are scaled: as in the fits before, unless these saw next to nothing."""
+    if estimator.input_scaling is None if previous is None else previous.scaling is None:
+        return None
+    if first is None:
+        return scaling_gone_on_with(previous.scaling, labelled)
+    found = fit_scaling(first, unlabeled)
+    return previous.scaling if previous and same(found, previous.scaling) else found
 
 
 def _useful(estimator, penalty, unlabeled):
@@ -149,13 +168,11 @@ def _useful(estimator, penalty, unlabeled):
     return []
 
 
-def _epsilon(estimator, penalty, rows, scaling):
+def _epsilon(estimator, penalty, D, spread):
     """The radius, in the units of the rows that the network sees."""
-    D = rows.X.shape[1]
     if not (isinstance(estimator.epsilon, str) and estimator.epsilon == "scale"):
         return check_epsilon(estimator.epsilon, D)
-    unit = 1.0 if scaling is not None else _spread(rows.X)
-    return float(unit * penalty.natural_epsilon(D))
+    return float(spread * penalty.natural_epsilon(D))
 
 
 def _spread(X):

@@ -142,6 +142,14 @@ class Perceptron(CallbackSupportMixin, BaseEstimator, ABC):
         tasks.finish()
         return self
 
+    def _fit_increment(self, X, y, weight, X_unlabeled, classes=None):
+        """Update one network with one epoch."""
+        if self.early_stopping:
+            raise ValueError(
+                "partial_fit does not support early_stopping=True: each call is one epoch."
+            )
+        return self._fit(X, y, weight, X_unlabeled, increment=Increment(classes))
+
     def _hidden_units(self):
         sizes = self.hidden_layer_sizes
         units = tuple(sizes) if np.iterable(sizes) else (sizes,)

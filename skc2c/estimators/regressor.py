@@ -5,7 +5,7 @@ from sklearn.utils._param_validation import StrOptions
 
 from skc2c.estimators.callbacks import with_callbacks
 from skc2c.estimators.labeled_score import LabeledScoreMixin
-from skc2c.estimators.perceptron import Increment, Perceptron
+from skc2c.estimators.perceptron import Perceptron
 from skc2c.estimators.shared_docstrings import shared_docstrings
 from skc2c.estimators.targets import fitted_targets, real_targets
 from skc2c.likelihoods import LIKELIHOODS
@@ -178,7 +178,7 @@ class C2CRegressor(LabeledScoreMixin, MultiOutputMixin, RegressorMixin, Perceptr
             On invalid parameters or data, on another number of targets than in the first call, or
             a loss that stops being finite. The estimator is then as it was before.
         """
-        return self._fit(X, y, sample_weight, X_unlabeled, increment=Increment())
+        return self._fit_increment(X, y, sample_weight, X_unlabeled)
 
     def predict(self, X, return_std=False):
         """Predict targets.

@@ -5,6 +5,7 @@ from sklearn.exceptions import ConvergenceWarning
 
 from skc2c.estimators.training_data import evenly
 from skc2c.messages import warn
+from skc2c.penalties import NoPenalty
 
 # Rows of the pool that are looked at for a collapse: enough to see a class of a few per cent.
 _SAMPLE = 2000
@@ -22,7 +23,7 @@ def report(estimator, ingredients, training, found):
             f"{name} has not converged with solver={estimator.solver!r}: {found.message}.",
             ConvergenceWarning,
         )
-    if found.validation_scores and np.argmax(found.validation_scores) < _TOO_SOON:
+    if _is_hardly_trained(plan, found):
         warn(
             f"Early stopping kept the parameters of iteration "
             f"{np.argmax(found.validation_scores) + 1}: the score of the held-out rows hardly "
@@ -33,6 +34,12 @@ def report(estimator, ingredients, training, found):
     if plan.alpha > 0.0:
         networks = [(plan.network, found.theta, 1.0)]
         _warn_of_collapse(estimator, ingredients.targets, plan.train, plan.pool, networks)
+
+
+def _is_hardly_trained(plan, found):
+    """Whether early stopping kept nearly the initial parameters, and y left something to learn."""
+    scores = found.validation_scores
+    return bool(scores) and np.argmax(scores) < _TOO_SOON and np.ptp(plan.train.y, axis=0).any()
 
 
 def report_of_several(estimator, ingredients, training, found):
@@ -64,11 +71,11 @@ def _mean_output(networks, rows):
 
 def divergence_message(estimator, ingredients, error):
     """Say what to do about a loss that is not finite."""
-    rate = ""
-    if ingredients.solver.is_stochastic:
-        rate = f"learning_rate_init={estimator.learning_rate_init}, "
+    names = ["learning_rate_init"] if ingredients.solver.is_stochastic else []
+    names += [] if isinstance(ingredients.penalty, NoPenalty) else ["alpha", "epsilon"]
+    given = [f"{name}={getattr(estimator, name)}" for name in names]
+    lower = f"Lower {', '.join(given)}, or scale" if given else "Scale"
     return (
-        f"{type(estimator).__name__} diverged: {error}. Lower {rate}alpha={estimator.alpha} or "
-        f"epsilon={estimator.epsilon}, or scale X to zero mean and unit variance (and see that "
-        "neither y nor sample_weight is of extreme size)."
+        f"{type(estimator).__name__} diverged: {error}. {lower} X to zero mean and unit variance "
+        "(and see that neither y nor sample_weight is of extreme size)."
     )

@@ -199,7 +199,9 @@ n_iter_ : int
     those with the largest weight in the mean; the same holds for the following.
 
 t_ : int
-    Number of rows seen: ``n_iter_`` times the number of training rows of a network.
+    Number of rows seen: ``n_iter_`` times the number of training rows of a network. With
+    `warm_start` it and the following curves count on from the fit before, and `n_iter_` from zero;
+    with `partial_fit` all of them count on.
 
 loss_ : float
     Value of the objective, including its penalties, in the last iteration.
@@ -207,8 +209,8 @@ loss_ : float
 loss_curve_ : list of float
     Value of the objective in each iteration.
 
-best_loss_ : float
-    Minimum of `loss_curve_`.
+best_loss_ : float or None
+    Minimum of `loss_curve_`; None if `early_stopping`.
 
 validation_scores_ : list of float or None
     Score of the held-out rows in each iteration, if `early_stopping`.

@@ -14,6 +14,7 @@ from skc2c.estimators.fitted import (
     attributes_of_increment,
     attributes_of_one,
     attributes_of_several,
+    counted_on,
     function_of_one,
     out_of_fold_attributes,
 )
@@ -128,8 +129,9 @@ def _train_one(estimator, ingredients, call):
             plan, after=lambda theta: end(lambda: function(plan.network, training.units, theta))
         )
     found = fit(plan)
+    attributes = attributes_of_one(ingredients, training, found, call.dtype)
+    before = {} if previous is None else vars(estimator)
     if is_increment:
-        before = {} if previous is None else vars(estimator)
-        return attributes_of_increment(ingredients, training, found, call.dtype, before)
+        return attributes_of_increment(ingredients, attributes, before)
     report(estimator, ingredients, training, found)
-    return attributes_of_one(ingredients, training, found, call.dtype)
+    return counted_on(attributes, before)

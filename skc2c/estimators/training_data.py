@@ -1,5 +1,6 @@
 """What ``fit`` was given, checked, and the rows that are made of it."""
 
+import re
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -16,6 +17,7 @@ from sklearn.utils.validation import (
 
 from skc2c.data.missing_labels import drop_missing, is_missing
 from skc2c.data.rows import Picked, Rows, Stack
+from skc2c.estimators.lost_marks import warn_of_lost_marks
 from skc2c.messages import warn
 from skc2c.network.input_scaling import fit_input_scaling
 
@@ -97,7 +99,7 @@ def check_training_data(
 def _check_rows(estimator, X, y, sample_weight, reset):
     """Labelled rows, the list of the matrices of the others, and which rows are labelled."""
     if estimator.missing_label is None:
-        X, y = validate_data(estimator, X, y, reset=reset, **_CHECKS, **estimator._y_checks)
+        X, y = _validated(estimator, X, y, reset)
         X = _canonical(X)
         return Labelled(X, y, _check_weight(sample_weight, X)), [], np.arange(X.shape[0])
     if y is None:
@@ -110,12 +112,7 @@ def _check_rows(estimator, X, y, sample_weight, reset):
         raise ValueError(
             f"No row of y has a label: all are missing_label={estimator.missing_label!r}."
         )
-    if not missing.any():
-        warn(
-            f"missing_label={estimator.missing_label!r} marks no row of y. If it should, a "
-            "meta-estimator may have encoded y (as voting, stacking, bagging and one-vs-rest "
-            "classifiers do): pass the rows without a label as X_unlabeled instead."
-        )
+    warn_of_lost_marks(estimator.missing_label, missing)
     kept = np.flatnonzero(~missing)
     if weight is not None and not weight[kept].any():
         raise ValueError("sample_weight: the weights of all labelled rows are zero.")
@@ -124,6 +121,23 @@ def _check_rows(estimator, X, y, sample_weight, reset):
     used = missing if weight is None else missing & (weight > 0)
     unlabeled = [Picked(X, np.flatnonzero(used))] if used.any() else []
     return Labelled(X_kept, y, None if weight is None else weight[kept]), unlabeled, kept
+
+
+def _validated(estimator, X, y, reset):
+    """X and y where no row is marked: a y with NaN or None may well have been meant to be."""
+    hint = "If they mark rows without a label, set missing_label=np.nan, which stands for None too."
+    # A list of words and a NaN would become words.
+    given = np.asarray(y, dtype=object) if isinstance(y, list) else None
+    try:
+        X, y = validate_data(estimator, X, y, reset=reset, **_CHECKS, **estimator._y_checks)
+    except ValueError as error:
+        if not re.match("Input (y )?contains NaN", str(error)):
+            raise
+        raise ValueError(f"Input y contains NaN. {hint}") from error
+    values = y if given is None else given
+    if values.dtype.kind in "Of" and is_missing(values.reshape(-1), np.nan).any():
+        raise ValueError(f"Input y contains NaN or None. {hint}")
+    return X, y
 
 
 def _check_weight(sample_weight, X):

@@ -87,6 +87,8 @@ class ClassTargets(Targets):
         return y[:, 0] if self.is_binary else y.argmax(axis=1)
 
     def lost(self, h, h_labelled):
+        if len(self.classes) == 1:
+            return None
         spread = self.likelihood.mean(h).std(axis=0).max()
         if spread < _LEAST_SPREAD:
             return CONSTANT
