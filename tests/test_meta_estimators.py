@@ -125,7 +125,18 @@ def test_a_regressor_is_right_or_refused(name):
 
 
 @pytest.mark.parametrize(
-    "name", ["grid", "bagging", "voting", "calibration", "threshold", "tuned threshold"]
+    "name",
+    [
+        "grid",
+        "bagging",
+        "voting",
+        "one-vs-rest",
+        "one-vs-one",
+        "output code",
+        "calibration",
+        "threshold",
+        "tuned threshold",
+    ],
 )
 def test_what_to_pass_instead_works(name):
     """`X_unlabeled` reaches the network by scikit-learn's metadata routing."""

@@ -12,7 +12,7 @@ from parity_with_mlp import DOES_NOT_APPLY, TESTS
 from sklearn.utils.fixes import parse_version
 
 ROOT = Path(__file__).parents[1]
-ROW = re.compile(r"^\| `(\w+)(\[.*\])?` \| ([\w ]+) \|", re.MULTILINE)
+ROW = re.compile(r"^\| `(test_\w+)(\[.*\])?` \| ([\w ]+) \|", re.MULTILINE)
 
 pytestmark = pytest.mark.skipif(not TESTS.exists(), reason="scikit-learn came without its tests")
 

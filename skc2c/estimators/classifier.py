@@ -159,7 +159,8 @@ class C2CClassifier(LabeledScoreMixin, ClassifierMixin, Perceptron):
 
         The first call, or `fit` with ``cv=None``, decides on the classes and on the scaling of
         the inputs; further calls go on with the state of the solver and of the random
-        generators.
+        generators. If the first calls have less than 20 rows together, the scaling is updated
+        until there are 20, and the solver begins anew where that changes it.
 
         Parameters
         ----------
@@ -181,8 +182,8 @@ class C2CClassifier(LabeledScoreMixin, ClassifierMixin, Perceptron):
         Raises
         ------
         ValueError
-            On invalid parameters or data, on labels that are not in `classes`, or if `classes`
-            is missing in the first call.
+            On invalid parameters or data, on labels that are not in `classes`, if `classes`
+            is missing in the first call, or if `early_stopping` is True.
         """
         if self.class_weight == "balanced":
             raise ValueError(

@@ -155,7 +155,8 @@ class C2CRegressor(LabeledScoreMixin, MultiOutputMixin, RegressorMixin, Perceptr
 
         The first call, or `fit` with ``cv=None``, decides on the scaling of the inputs and of
         the targets; further calls go on with the state of the solver and of the random
-        generators.
+        generators. If the first calls have less than 20 rows together, the scaling is updated
+        until there are 20, and the solver begins anew where that changes it.
 
         Parameters
         ----------
@@ -175,8 +176,9 @@ class C2CRegressor(LabeledScoreMixin, MultiOutputMixin, RegressorMixin, Perceptr
         Raises
         ------
         ValueError
-            On invalid parameters or data, on another number of targets than in the first call, or
-            a loss that stops being finite. The estimator is then as it was before.
+            On invalid parameters or data, if `early_stopping` is True, on another number of targets
+            than in the first call, or if the loss stops being finite. The estimator is then as it
+            was before.
         """
         return self._fit_increment(X, y, sample_weight, X_unlabeled)
 
