@@ -2,8 +2,7 @@
 
 from skc2c.estimators import C2CClassifier, C2CRegressor
 from skc2c.penalties import C2C, VAT, Jacobian, Ladder, Noise, Penalty
-
-__version__ = "0.1.0"
+from skc2c.version import __version__ as __version__
 
 __all__ = [
     "C2C",

@@ -15,12 +15,13 @@ from skc2c.estimators.class_weights import (
 from skc2c.estimators.labeled_score import LabeledScoreMixin
 from skc2c.estimators.lost_marks import warn_of_one_class
 from skc2c.estimators.perceptron import Perceptron
+from skc2c.estimators.scikit_learn_export import ScikitLearnExportMixin
 from skc2c.estimators.shared_docstrings import shared_docstrings
 from skc2c.estimators.targets import ClassTargets, announced_targets, class_targets
 
 
 @shared_docstrings
-class C2CClassifier(LabeledScoreMixin, ClassifierMixin, Perceptron):
+class C2CClassifier(LabeledScoreMixin, ScikitLearnExportMixin, ClassifierMixin, Perceptron):
     """Multilayer perceptron classifier that is smooth around the data.
 
     Each network minimises the log-loss plus ``alpha`` times a penalty on how much the output
@@ -80,6 +81,7 @@ class C2CClassifier(LabeledScoreMixin, ClassifierMixin, Perceptron):
         **Perceptron._parameter_constraints,
         "class_weight": [dict, StrOptions({"balanced"}), None],
     }
+    _of_targets = ("classes_",)
 
     def __init__(
         self,

@@ -15,6 +15,7 @@ from skc2c.estimators.callbacks import CallbackSupportMixin, Tasks, rows_of
 from skc2c.estimators.fitted import network_as_one, network_of, scaling_of
 from skc2c.estimators.ingredients import Previous, gather
 from skc2c.estimators.reports import divergence_message
+from skc2c.estimators.saved import completed, require_training_state, stamped
 from skc2c.estimators.targets import Units
 from skc2c.estimators.training import Call, train
 from skc2c.estimators.training_data import Labelled, check_training_data
@@ -44,10 +45,11 @@ class Increment(NamedTuple):
 class Perceptron(CallbackSupportMixin, BaseEstimator, ABC):
     """A penalised multilayer perceptron; a subclass says what y means.
 
-    A subclass implements ``_encode`` and ``_targets``, and may set ``_y_checks``.
+    A subclass implements ``_encode`` and ``_targets``, and sets what they need.
     """
 
     _y_checks = {"multi_output": True}
+    _of_targets = ()  # fitted attributes that `_targets` reads
 
     _parameter_constraints = {
         "hidden_layer_sizes": ["array-like", _COUNT],
@@ -169,6 +171,7 @@ class Perceptron(CallbackSupportMixin, BaseEstimator, ABC):
                 "warm_start=True goes on with one network, but the previous fit made "
                 f"{self.n_networks_} (cv={self.cv!r}). Set warm_start=True from the first fit on."
             )
+        require_training_state(self)
         return Previous(
             network=network_as_one(self),
             scaling=scaling_of(self),
@@ -229,6 +232,12 @@ class Perceptron(CallbackSupportMixin, BaseEstimator, ABC):
         X = self._check_X(X)
         keep_freed_memory()
         return outputs(*network_of(self), X, map_in_order)
+
+    def __getstate__(self):
+        return stamped(super().__getstate__())
+
+    def __setstate__(self, state):
+        super().__setstate__(completed(state, type(self)))
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

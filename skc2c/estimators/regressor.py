@@ -6,6 +6,7 @@ from sklearn.utils._param_validation import StrOptions
 from skc2c.estimators.callbacks import with_callbacks
 from skc2c.estimators.labeled_score import LabeledScoreMixin
 from skc2c.estimators.perceptron import Perceptron
+from skc2c.estimators.scikit_learn_export import ScikitLearnExportMixin
 from skc2c.estimators.shared_docstrings import shared_docstrings
 from skc2c.estimators.targets import fitted_targets, real_targets
 from skc2c.likelihoods import LIKELIHOODS
@@ -14,7 +15,9 @@ LOSSES = [name for name, kind in LIKELIHOODS.items() if not kind.is_of_classes]
 
 
 @shared_docstrings
-class C2CRegressor(LabeledScoreMixin, MultiOutputMixin, RegressorMixin, Perceptron):
+class C2CRegressor(
+    LabeledScoreMixin, ScikitLearnExportMixin, MultiOutputMixin, RegressorMixin, Perceptron
+):
     """Multilayer perceptron regressor that is smooth around the data.
 
     Minimises a loss, half the squared error by default, plus ``alpha`` times a penalty on how
@@ -77,6 +80,7 @@ class C2CRegressor(LabeledScoreMixin, MultiOutputMixin, RegressorMixin, Perceptr
         "loss": [StrOptions(set(LOSSES))],
     }
     _y_checks = {"multi_output": True, "y_numeric": True}
+    _of_targets = ("_loss", "target_scale_")
 
     def __init__(
         self,

@@ -1,0 +1,50 @@
+"""Fitted estimators of every kind, for the tests of what they are exported as."""
+
+import numpy as np
+from sklearn.datasets import load_diabetes, load_wine
+
+from skc2c import C2CClassifier, C2CRegressor
+
+X_CLASSES, CODES = load_wine(return_X_y=True)
+X_REALS, REALS = load_diabetes(return_X_y=True)
+LABELS = {
+    "integers": CODES,
+    "strings": np.array(["red", "rosé", "white"])[CODES],
+    "floats": CODES + 1.0,
+    "booleans": CODES > 0,
+    "two strings": np.array(["no", "yes"])[(CODES > 1).astype(int)],
+    "multilabel": np.eye(3, dtype=int)[CODES] | np.eye(3, dtype=int)[0],
+}
+TARGETS = {"one": REALS, "two": np.column_stack([REALS, np.sqrt(REALS)])}
+# What the function is made of: layers in front, networks, hidden layers.
+KINDS = {
+    "all that is default": {},
+    "one plain network": {"cv": None, "input_scaling": None, "numeric_embedding": None},
+    "scaled": {"cv": None, "numeric_embedding": None},
+    "embedded, not scaled": {"cv": None, "input_scaling": None, "numeric_embedding": "fourier"},
+    "deep": {"hidden_layer_sizes": (5, 4), "cv": 2, "activation": "tanh"},
+    "linear": {"hidden_layer_sizes": (), "cv": 2},
+}
+
+
+def fitted_classifier(labels="integers", dtype=np.float64, **parameters):
+    """A classifier and its rows, which it was hardly trained on."""
+    X = X_CLASSES.astype(dtype)
+    return _hardly(C2CClassifier, parameters).fit(X, LABELS[labels]), X
+
+
+def fitted_regressor(targets="one", dtype=np.float64, **parameters):
+    """A regressor and its rows."""
+    X = X_REALS.astype(dtype)
+    return _hardly(C2CRegressor, parameters).fit(X, TARGETS[targets]), X
+
+
+def _hardly(cls, parameters):
+    return cls(**{"hidden_layer_sizes": (6,), "max_iter": 3, "random_state": 0} | parameters)
+
+
+def assert_agree(ours, theirs, like):
+    """Equal to rounding in a dtype, relative to the largest."""
+    tolerance = 1e-5 if like == np.float32 else 1e-12
+    assert theirs.dtype == like
+    np.testing.assert_allclose(theirs, ours, rtol=tolerance, atol=tolerance * np.abs(ours).max())
