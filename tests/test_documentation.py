@@ -1,6 +1,7 @@
 """Docstrings and the README tell the truth about signatures, defaults and names."""
 
 import ast
+import doctest
 import inspect
 import re
 import subprocess
@@ -13,6 +14,7 @@ import pytest
 import skc2c
 import skc2c.inspection
 import skc2c.model_selection
+import skc2c.onnx.registration
 import skc2c.solvers
 from skc2c.estimators.regressor import LOSSES
 from skc2c.network import ACTIVATIONS
@@ -22,7 +24,7 @@ from skc2c.solvers import SCHEDULES, SOLVERS
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
 
-MODULES = [skc2c.inspection, skc2c.model_selection]
+MODULES = [skc2c.inspection, skc2c.model_selection, skc2c.onnx.registration]
 
 
 def of_module(module, kind):
@@ -180,6 +182,17 @@ def test_quickstart_example_runs_and_draws(tmp_path):
     for name in ("c2c", "jacobian", "vat", "noise", "MLPClassifier", "MLPRegressor"):
         assert name in out
     assert (tmp_path / "picture.png").stat().st_size > 20_000
+
+
+def test_export_page_runs(tmp_path, monkeypatch):
+    for name in ("onnxruntime", "skl2onnx", "skops"):
+        pytest.importorskip(name)
+    monkeypatch.chdir(tmp_path)  # where it saves a model
+    flags = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
+    page = str(ROOT / "docs" / "export.md")
+    results = doctest.testfile(page, module_relative=False, optionflags=flags)
+    assert results.attempted > 20
+    assert results.failed == 0
 
 
 @pytest.mark.parametrize("subject", ["moons", "digits", "regression"])

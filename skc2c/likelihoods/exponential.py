@@ -16,7 +16,7 @@ from skc2c.likelihoods.likelihood import Likelihood, diagonal
 # The log-rate above which Poisson's log-partition goes on as a quadratic. A rate of 1e13 is
 # beyond any count, and for h up to 1e4 the square of a gradient, which Adam takes, is finite
 # in float32.
-_LARGEST_LOG_RATE = 30.0
+LARGEST_LOG_RATE = 30.0
 
 
 # Keeps the logarithm of a loss of zero finite.
@@ -114,7 +114,7 @@ class Poisson(ExponentialFamily):
         # A Bregman distance across the bend is the sum of those to and from the bend, and of
         # a product. No term is negative, so nothing cancels.
         value = difference * (1.0 + other_excess) - rate * d * (1.0 + excess)
-        value += 0.5 * math.exp(_LARGEST_LOG_RATE) * (other_excess - excess) ** 2
+        value += 0.5 * math.exp(LARGEST_LOG_RATE) * (other_excess - excess) ** 2
         gradient = difference + (other_rate * other_excess - rate * excess)
         return value.sum(axis=1), gradient
 
@@ -127,7 +127,7 @@ class Poisson(ExponentialFamily):
 
 def _rate(h):
     """The rate and its logarithm, both bounded, and by how much h exceeds the bound."""
-    log_rate = np.minimum(h, _LARGEST_LOG_RATE)
+    log_rate = np.minimum(h, LARGEST_LOG_RATE)
     return np.exp(log_rate), log_rate, h - log_rate
 
 

@@ -9,7 +9,7 @@ from skc2c.likelihoods.likelihood import Likelihood, diagonal
 # runs away to minus infinity. Targets are standardised, so the floor can be a number: about
 # 1e-6, as in PyTorch's GaussianNLLLoss, which is a standard deviation of 1e-3. The ceiling is
 # about 1e6, the largest squared residual from zero that a million standardised targets can have.
-_STRAIGHT = 13.0
+STRAIGHT = 13.0
 
 
 class GaussianNLL(Likelihood):
@@ -55,7 +55,7 @@ class GaussianNLL(Likelihood):
         """The bounded log-variance and its derivative with respect to s, each (n, T)."""
         unit = np.asarray(2.0 * np.log(self.scale), dtype=h.dtype)
         s = h[:, h.shape[1] // 2 :] - unit
-        straight = np.clip(s, -_STRAIGHT, _STRAIGHT)
+        straight = np.clip(s, -STRAIGHT, STRAIGHT)
         excess = s - straight
         share = 1.0 / (1.0 + np.abs(excess))
         return straight + excess * share + unit, share**2
