@@ -138,12 +138,20 @@ def test_standard_deviations_need_their_loss():
 @each_dtype
 def test_far_values_and_constant_columns(dtype):
     X = np.random.default_rng(0).normal(size=(30, 3)).astype(dtype)
-    X[:, 1] = 5.0
-    clf = C2CClassifier(numeric_embedding="fourier", **SMALL).fit(X, X[:, 0] > 0)
     large = np.finfo(dtype).max
+    X[:, 1] = 0.9 * large
+    clf = C2CClassifier(numeric_embedding="fourier", **SMALL).fit(X, X[:, 0] > 0)
     far = [[large, 5, -large], [1e8, 7, 0], [0, -large, 1e-30], [1e25, 5, -1e25]]
     far = np.array(far, dtype=dtype)
     assert_agree(clf.predict_proba(far), run(clf, far, zipmap=False)[1], dtype)
+
+
+def test_parameters_out_of_the_range_of_single_precision():
+    """The scale of a column with tiny values becomes the largest number there is."""
+    X = np.random.default_rng(0).normal(size=(30, 2)) * [1.0, 1e-60]
+    reg = C2CRegressor(numeric_embedding=None, **SMALL).fit(X, X[:, 0])
+    rows = X.astype(np.float32)
+    assert_agree(reg.predict(rows)[:, None], run(reg, rows)[0], np.float32)
 
 
 @each_dtype

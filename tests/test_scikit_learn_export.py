@@ -100,6 +100,12 @@ def test_sparse_rows(kind):
         assert_agree(clf.predict_proba(X), exported.predict_proba(rows), X.dtype)
 
 
+def test_sparse_rows_are_refused_where_columns_are_centred():
+    clf, X = fitted_classifier()
+    with pytest.raises(ValueError, match="Cannot center sparse"):
+        clf.to_sklearn().predict(sparse.csr_matrix(X))
+
+
 def test_constant_columns_and_far_values():
     X = np.random.default_rng(0).normal(size=(30, 3))
     X[:, 1] = 5.0

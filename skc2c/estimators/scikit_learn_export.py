@@ -4,7 +4,7 @@ The transformers express the layers in front of the dense ones by what scikit-le
 have, so that the result is loaded and used without this package:
 
 * ``z / sqrt(1 + (z / 3)^2)`` with ``z = (x - center) scale`` is ``3 sin(arctan(z / 3))``. A
-  `RobustScaler` divides by ``3 / scale``, two `FunctionTransformer` follow, and the factor of 3
+  `StandardScaler` divides by ``3 / scale``, two `FunctionTransformer` follow, and the factor of 3
   goes into the first kernel.
 * The sines and cosines of the numeric embedding are random Fourier features that are not random:
   an `RBFSampler` with ``sqrt(2 / n) cos(X W + b)``, whose factor goes into the first kernel too.
@@ -18,7 +18,7 @@ from sklearn.base import is_classifier
 from sklearn.kernel_approximation import RBFSampler
 from sklearn.neural_network import MLPClassifier, MLPRegressor
 from sklearn.pipeline import FeatureUnion, Pipeline
-from sklearn.preprocessing import FunctionTransformer, RobustScaler
+from sklearn.preprocessing import FunctionTransformer, StandardScaler
 from sklearn.utils.validation import check_is_fitted
 
 from skc2c.estimators.fitted import network_as_one
@@ -184,12 +184,14 @@ def _elementwise(function, n_features):
 
 
 def _scaler(layer):
-    scaler = RobustScaler(with_centering=bool(layer.center.any()))
+    # A RobustScaler would forget to centre sparse rows, without a word.
+    scaler = StandardScaler(with_mean=bool(layer.center.any()))
     scaler.fit(np.zeros((1, layer.n_in)))
-    scaler.center_ = layer.center.copy() if scaler.with_centering else None
-    with np.errstate(divide="ignore"):
+    scaler.mean_ = layer.center.copy()
+    with np.errstate(divide="ignore", over="ignore"):
         # A column that is left out has an infinite scale: what is divided by it is zero.
         scaler.scale_ = MAX_ABSOLUTE / layer.scale
+        scaler.var_ = scaler.scale_**2
     return scaler
 
 
