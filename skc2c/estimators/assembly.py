@@ -18,7 +18,7 @@ from skc2c.network.blocks import outputs
 from skc2c.network.fourier_features import FourierFeatures
 
 # Rows of a batch unless told otherwise, as in scikit-learn's MLP.
-_BATCH_SIZE = 200
+BATCH_SIZE = 200
 # Without folds there is nothing to choose a strength by: one that seldom harms (docs/untuned.md).
 _ALPHA = 0.03
 # Epochs, or steps of L-BFGS, of a single network unless told otherwise: as in scikit-learn's MLP.
@@ -192,7 +192,7 @@ def _start(network, ingredients, units, previous, offset):
 def batch_size(estimator, rows, solver):
     """Rows of a batch."""
     if estimator.batch_size == "auto":
-        return _BATCH_SIZE
+        return BATCH_SIZE
     if estimator.batch_size > len(rows) and solver.is_stochastic:
         warn(
             f"batch_size={estimator.batch_size} is larger than the number of training rows, "

@@ -1,6 +1,7 @@
 """What a fit is made of, whether of one network or of several."""
 
 from dataclasses import dataclass
+from numbers import Integral
 from typing import NamedTuple
 
 import numpy as np
@@ -155,6 +156,32 @@ def _scaling(estimator, labelled, first, unlabeled, previous):
         return scaling_gone_on_with(previous.scaling, labelled)
     found = fit_scaling(first, unlabeled)
     return previous.scaling if previous and same(found, previous.scaling) else found
+
+
+def hidden_units(sizes):
+    """Units of each hidden layer.
+
+    Parameters
+    ----------
+    sizes : int or array-like of int
+        As the parameter `hidden_layer_sizes`.
+
+    Returns
+    -------
+    units : tuple of int
+
+    Raises
+    ------
+    ValueError
+        If they are not positive integers.
+    """
+    units = tuple(sizes) if np.iterable(sizes) else (sizes,)
+    if not all(isinstance(unit, Integral) and unit > 0 for unit in units):
+        raise ValueError(
+            "The 'hidden_layer_sizes' parameter must hold positive integers only, "
+            f"one for each hidden layer. Got {sizes!r} instead."
+        )
+    return tuple(int(unit) for unit in units)
 
 
 def _useful(estimator, penalty, unlabeled):

@@ -13,7 +13,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from skc2c.estimators.callbacks import CallbackSupportMixin, Tasks, rows_of
 from skc2c.estimators.fitted import network_as_one, network_of, scaling_of
-from skc2c.estimators.ingredients import Previous, gather
+from skc2c.estimators.ingredients import Previous, gather, hidden_units
 from skc2c.estimators.reports import divergence_message
 from skc2c.estimators.saved import completed, require_training_state, stamped
 from skc2c.estimators.targets import Units
@@ -33,7 +33,7 @@ from skc2c.solvers import SOLVERS, DivergenceError, Solver, make_solver
 _NON_NEGATIVE = Interval(Real, 0, None, closed="left")
 _POSITIVE = Interval(Real, 0, None, closed="neither")
 _COUNT = Interval(Integral, 1, None, closed="left")
-_FLOATS = (np.float64, np.float32)
+FLOATS = (np.float64, np.float32)
 
 
 class Increment(NamedTuple):
@@ -116,7 +116,7 @@ class Perceptron(CallbackSupportMixin, BaseEstimator, ABC):
         keep_freed_memory()
         self._validate_params()
         settings = {"penalty": make_penalty(self.penalty), "solver": make_solver(self.solver)}
-        settings["hidden_units"] = self._hidden_units()
+        settings["hidden_units"] = hidden_units(self.hidden_layer_sizes)
         previous = self._previous(increment is not None)
         # scikit-learn's checks set attributes; these are set on a stand-in.
         checked, draws = copy.copy(self), copy.deepcopy(self.random_state)
@@ -133,14 +133,14 @@ class Perceptron(CallbackSupportMixin, BaseEstimator, ABC):
             previous=previous,
             **settings,
         )
-        tasks = Tasks(self, rows_of(X, data), _of_X(checked))
+        tasks = Tasks(self, rows_of(X, data), of_X(checked))
         call = Call(checked, data, groups, previous, increment is not None, tasks)
         try:
             attributes = train(self, ingredients, call)
         except DivergenceError as error:
             raise ValueError(divergence_message(self, ingredients, error)) from error
         advance_with(self.random_state, draws)
-        _replace_fitted(self, _of_X(checked) | attributes)
+        replace_fitted(self, of_X(checked) | attributes)
         tasks.finish()
         return self
 
@@ -151,16 +151,6 @@ class Perceptron(CallbackSupportMixin, BaseEstimator, ABC):
                 "partial_fit does not support early_stopping=True: each call is one epoch."
             )
         return self._fit(X, y, weight, X_unlabeled, increment=Increment(classes))
-
-    def _hidden_units(self):
-        sizes = self.hidden_layer_sizes
-        units = tuple(sizes) if np.iterable(sizes) else (sizes,)
-        if not all(isinstance(unit, Integral) and unit > 0 for unit in units):
-            raise ValueError(
-                "The 'hidden_layer_sizes' parameter must hold positive integers only, "
-                f"one for each hidden layer. Got {sizes!r} instead."
-            )
-        return tuple(int(unit) for unit in units)
 
     def _previous(self, is_partial):
         """What a warm start or an incremental fit goes on from, or None."""
@@ -225,7 +215,7 @@ class Perceptron(CallbackSupportMixin, BaseEstimator, ABC):
 
     def _check_X(self, X):
         check_is_fitted(self)
-        return validate_data(self, X, accept_sparse="csr", dtype=_FLOATS, reset=False)
+        return validate_data(self, X, accept_sparse="csr", dtype=FLOATS, reset=False)
 
     def _link(self, X):
         """``h`` at raw X, (n, K)."""
@@ -245,13 +235,13 @@ class Perceptron(CallbackSupportMixin, BaseEstimator, ABC):
         return tags
 
 
-def _of_X(checked):
+def of_X(checked):
     """What scikit-learn's checks have set, not the fit."""
     names = ("n_features_in_", "feature_names_in_")
     return {name: vars(checked)[name] for name in names if name in vars(checked)}
 
 
-def _replace_fitted(estimator, attributes):
+def replace_fitted(estimator, attributes):
     """Set fitted attributes, and drop those of an earlier fit that this one does not have."""
     for name in list(vars(estimator)):
         if name.endswith("_") and not name.startswith("__"):

@@ -15,14 +15,8 @@ _TOO_SOON = 2
 
 def report(estimator, ingredients, training, found):
     """Warn of what a user should know about a fit of one network."""
-    name, plan = type(estimator).__name__, training.plan
-    if found.interrupted:
-        warn("Training interrupted by user.")
-    if found.message is not None:
-        warn(
-            f"{name} has not converged with solver={estimator.solver!r}: {found.message}.",
-            ConvergenceWarning,
-        )
+    plan = training.plan
+    report_ending(estimator, found)
     if _is_hardly_trained(plan, found):
         warn(
             f"Early stopping kept the parameters of iteration "
@@ -40,6 +34,18 @@ def _is_hardly_trained(plan, found):
     """Whether early stopping kept nearly the initial parameters, and y left something to learn."""
     scores = found.validation_scores
     return bool(scores) and np.argmax(scores) < _TOO_SOON and np.ptp(plan.train.y, axis=0).any()
+
+
+def report_ending(estimator, found):
+    """Warn of a fit that was interrupted or has not converged."""
+    if found.interrupted:
+        warn("Training interrupted by user.")
+    if found.message is not None:
+        warn(
+            f"{type(estimator).__name__} has not converged with solver={estimator.solver!r}: "
+            f"{found.message}.",
+            ConvergenceWarning,
+        )
 
 
 def report_of_several(estimator, ingredients, training, found):

@@ -2,7 +2,8 @@
 
 from skc2c.fitting.cross_plan import Candidate, CrossPlan
 from skc2c.fitting.ends import End, loss_of, out_of_fold
-from skc2c.fitting.one import Batchwise, Fit, FullBatch, Plan, Streams, fit
+from skc2c.fitting.one import Fit, Plan, Streams, fit
+from skc2c.fitting.problems import Batchwise, FullBatch
 from skc2c.fitting.several import CrossFit, cross_fit
 
 __all__ = [

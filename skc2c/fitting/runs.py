@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from skc2c.fitting.one import FullBatch, n_rows
+from skc2c.fitting.problems import FullBatch, n_rows
 from skc2c.network import Members, Network
 from skc2c.objective import Objective
 from skc2c.objective.members import MembersObjective, MembersTerm

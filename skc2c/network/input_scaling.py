@@ -12,6 +12,8 @@ from skc2c.network.layer import Record, dense
 # Beyond this many units a value hardly moves on: as RealMLP (Holzmueller et al., 2024) and
 # skrub.SquashingScaler have it.
 MAX_ABSOLUTE = 3.0
+# Units from the center beyond which scaled values are not told apart when the scaling is undone.
+_FARTHEST = 10.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,6 +43,13 @@ class InputScaling(FixedLayer):
     def transform(self, X):
         """Scale rows: an array, or a sparse matrix, which stays one if nothing is centred."""
         return self.evaluate(None, X)[0]
+
+    def undo(self, rows):
+        """Rows from scaled ones, at most 10 units from the center."""
+        limit, _ = _squash(np.full(1, _FARTHEST, rows.dtype))
+        rows = np.clip(rows, -limit, limit)
+        z = rows / np.sqrt(1.0 - (rows / MAX_ABSOLUTE) ** 2)
+        return z * _finite(_inverse(self.scale), rows.dtype) + _finite(self.center, rows.dtype)
 
     def evaluate(self, theta, rows):
         if sparse.issparse(rows) and not self.center.any():

@@ -23,11 +23,15 @@ class Layout(NamedTuple):
         Networks side by side; None for a single one.
     n : int
         Rows of each member.
+    is_filled : bool
+        Whether the parameters of the layers fill the network's part of theta. If not, the
+        network is a part of another.
     """
 
     size: int
     k: int | None = None
     n: int = 0
+    is_filled: bool = True
 
     def of_theta(self, theta):
         """View the network's part as (size,), or as (k, size / k) for members."""
@@ -80,7 +84,7 @@ def through(theta, rows, *, layers, layout, n_points, known=None, n_fixed=0):
         records.append(record)
 
     def back(g):
-        gradient = np.empty_like(theta)
+        gradient = (np.empty_like if layout.is_filled else np.zeros_like)(theta)
         gradient[layout.size :] = 0.0  # what follows is not the network's
         own_gradient, g, pull = layout.of_theta(gradient), layout.of_rows(g), None
         for i in range(len(layers) - 1, n_fixed - 1, -1):

@@ -29,7 +29,18 @@ class Objective:
 
     @classmethod
     def of_rows(
-        cls, network, likelihood, penalty, train, pool=None, *, alpha, epsilon, l2, over_blocks=map
+        cls,
+        network,
+        likelihood,
+        penalty,
+        train,
+        pool=None,
+        *,
+        alpha,
+        epsilon,
+        l2,
+        penalized=None,
+        over_blocks=map,
     ):
         """Return the objective of a network on given rows.
 
@@ -44,17 +55,20 @@ class Objective:
             On which the penalty is taken, if not on `train`.
         alpha, epsilon, l2
             As for `Term`.
+        penalized : Network, optional
+            A part of the network, whose output the penalty looks at on the pool.
         over_blocks : callable, default=map
 
         Returns
         -------
         objective : Objective
         """
-        term = partial(Term, network, likelihood, alpha=alpha, epsilon=epsilon)
+        term = partial(Term, likelihood=likelihood, alpha=alpha, epsilon=epsilon)
+        loss = partial(term, network, l2=l2, rows=train)
         if pool is None:
-            return cls((term(penalty, l2=l2, rows=train),), over_blocks)
-        charge, loss = term(penalty, l2=0.0, rows=pool), term(NoPenalty(), l2=l2, rows=train)
-        return cls((charge, loss), over_blocks)
+            return cls((loss(penalty=penalty),), over_blocks)
+        charge = term(penalized or network, penalty=penalty, l2=0.0, rows=pool)
+        return cls((charge, loss(penalty=NoPenalty())), over_blocks)
 
     @property
     def follows_theta(self):

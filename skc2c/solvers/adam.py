@@ -6,7 +6,7 @@ from numbers import Real
 import numpy as np
 from sklearn.utils._param_validation import Interval, StrOptions
 
-from skc2c.solvers.schedules import SCHEDULES, Constant, Rate, Schedule, make_schedule
+from skc2c.solvers.schedules import SCHEDULES, Constant, Cosine, Rate, Schedule, make_schedule
 from skc2c.solvers.solver import Descent, Solver, exhausted
 
 _RATE_OF_DECAY = Interval(Real, 0, 1, closed="left")
@@ -93,6 +93,11 @@ class Adam(Solver):
     def rates(self, learning_rate, automatic):
         schedule = automatic if self.schedule == "auto" else make_schedule(self.schedule)
         return Rate(float(learning_rate), schedule)
+
+    def annealed(self):
+        if self.schedule != "auto":
+            return self
+        return Adam(**self.get_params(deep=False) | {"schedule": Cosine()})
 
 
 class AdamStep:

@@ -70,6 +70,16 @@ class Solver(BaseEstimator, ABC):
         """
         return Rate(float(learning_rate), Constant())
 
+    def annealed(self):
+        """Return the solver with a learning rate that falls to zero in the course of a fit.
+
+        Returns
+        -------
+        solver : Solver
+            The solver itself if it has a schedule of its own, or no use for one.
+        """
+        return self
+
     @abstractmethod
     def minimize(self, problem, theta, hook, *, learning_rate, max_iter, tol, state=None):
         """Minimise a problem.
