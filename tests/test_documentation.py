@@ -116,6 +116,14 @@ def test_every_fitted_attribute_is_documented(cls):
     assert documented - {"feature_names_in_"} == found
 
 
+def test_every_fitted_attribute_of_the_autoencoder_is_documented():
+    section = inspect.getdoc(skc2c.C2CAutoencoder).split("Attributes\n")[1].split("See Also\n")[0]
+    documented = set(re.findall(r"^(\w+_) : ", section, re.MULTILINE))
+    fitted = skc2c.C2CAutoencoder(1, max_iter=2).fit([[0.0], [1.0], [2.0]])
+    found = {name for name in vars(fitted) if name.endswith("_")}
+    assert documented - {"feature_names_in_"} == found
+
+
 @pytest.mark.parametrize("cls", [skc2c.C2CClassifier, skc2c.C2CRegressor])
 def test_attributes_that_need_folds_say_so(cls):
     X, y = [[0.0], [1.0], [2.0], [3.0], [4.0]] * 4, [0, 1, 1, 0, 1] * 4
@@ -131,11 +139,12 @@ def test_attributes_that_need_folds_say_so(cls):
     assert several - one == of_folds
 
 
-@pytest.mark.parametrize("cls", [skc2c.C2CClassifier, skc2c.C2CRegressor])
+@pytest.mark.parametrize("cls", [skc2c.C2CAutoencoder, skc2c.C2CClassifier, skc2c.C2CRegressor])
 def test_choices_in_the_docstring_are_those_of_the_code(cls):
     text = documented_parameters(inspect.getdoc(cls))
     tables = {"activation": ACTIVATIONS, "penalty": PENALTIES, "solver": SOLVERS}
     tables |= {"loss": LOSSES} if cls is skc2c.C2CRegressor else {}
+    tables |= {"code_activation": ACTIVATIONS} if cls is skc2c.C2CAutoencoder else {}
     for name, table in tables.items():
         choices = set(re.findall(r"'(\w+)'", text[name].split("default")[0]))
         assert choices == {key for key in table if key is not None}

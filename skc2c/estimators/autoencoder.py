@@ -44,7 +44,7 @@ class C2CAutoencoder(FittedAutoencoder):
         order. With ``()`` and an identity `code_activation` the autoencoder is linear.
 
     activation : {'identity', 'logistic', 'tanh', 'relu', 'softplus', 'elu', 'gelu', 'silu'}, \
-            default='relu'
+            default='silu'
         Activation function of the hidden layers.
 
     code_activation : {'identity', 'logistic', 'tanh', 'relu', 'softplus', 'elu', 'gelu', 'silu'}, \
@@ -91,7 +91,7 @@ class C2CAutoencoder(FittedAutoencoder):
 
     max_iter : int or 'auto', default='auto'
         Number of epochs of Adam (passes over the rows), or largest number of iterations of
-        L-BFGS. ``'auto'`` makes at least 3000 steps of Adam, whatever the number of rows, or at
+        L-BFGS. ``'auto'`` makes at least 2000 steps of Adam, whatever the number of rows, or at
         most 200 iterations of L-BFGS.
 
     shuffle : bool, default=True
@@ -213,7 +213,7 @@ class C2CAutoencoder(FittedAutoencoder):
         self,
         n_components=16,
         hidden_layer_sizes=(100,),
-        activation="relu",
+        activation="silu",
         *,
         code_activation="identity",
         penalty="c2c",

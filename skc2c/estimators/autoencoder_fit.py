@@ -1,5 +1,6 @@
 """A fit of an autoencoder: from rows to a plan, from its record to attributes, and back."""
 
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
@@ -23,7 +24,7 @@ from skc2c.solvers import make_solver
 LIKELIHOOD = LIKELIHOODS["squared_error"]()
 # Steps of Adam for which `max_iter='auto'` trains, whatever the number of rows, and iterations of a
 # full-batch solver (docs/autoencoder.md).
-_STEPS, _ITERATIONS = 3000, 200
+_STEPS, _ITERATIONS = 2000, 200
 
 
 def train(estimator, X, random_state):
@@ -42,8 +43,11 @@ def train(estimator, X, random_state):
     attributes : dict
         Fitted attributes.
     """
-    view = View.fit(X, estimator.input_scaling is not None)
-    plan = _plan(estimator, X, view, Streams(*streams(random_state, len(Streams._fields))))
+    solver = make_solver(estimator.solver).annealed()
+    rows = _rows(X, solver)
+    view = View.fit(rows, estimator.input_scaling is not None)
+    draws = Streams(*streams(random_state, len(Streams._fields)))
+    plan = _plan(estimator, solver, rows, view, draws)
     found = fit(plan)
     # To use up the epochs is the way of a rate that falls to zero, and no failure.
     report_ending(estimator, found._replace(message=None) if plan.solver.is_stochastic else found)
@@ -61,15 +65,14 @@ class View(NamedTuple):
     units: Units
 
     @classmethod
-    def fit(cls, X, is_scaled):
-        """Find out center and scale of X, (n, D)."""
-        scaling = None
-        if is_scaled:
-            scaling = fit_scaling(Rows(X, None, np.ones(len(X))), [])
-            X = scaled(X, scaling, X.dtype)
-        spread = np.sqrt(X.var(axis=0, dtype=np.float64).mean())
-        scale = np.full(X.shape[1], spread if spread > 0.0 else 1.0)
-        return cls(scaling, Units(X.mean(axis=0, dtype=np.float64), scale))
+    def fit(cls, rows, is_scaled):
+        """Find out center and scale of rows."""
+        scaling = fit_scaling(rows, []) if is_scaled else None
+        X = rows.X if scaling is None else scaled(rows.X, scaling, rows.X.dtype)
+        center = np.average(X, axis=0, weights=rows.weight)
+        variance = np.average((X - center) ** 2, axis=0, weights=rows.weight)
+        spread = np.sqrt(variance.mean())
+        return cls(scaling, Units(center, np.full(len(center), spread if spread > 0.0 else 1.0)))
 
     @property
     def unit(self):
@@ -87,12 +90,12 @@ class View(NamedTuple):
         return [first, *coefs[1:]], [intercepts[0] - self.units.center @ first, *intercepts[1:]]
 
 
-def _plan(estimator, X, view, draws):
+def _plan(estimator, solver, rows, view, draws):
     """Make the plan of a fit."""
-    penalty, solver = make_penalty(estimator.penalty), make_solver(estimator.solver).annealed()
+    penalty = make_penalty(estimator.penalty)
     dtype = np.dtype(solver.dtype if estimator.dtype == "auto" else estimator.dtype)
-    rows = _rows(scaled(X, view, dtype), solver)
-    network = _network(estimator, X.shape[1])
+    rows = replace(rows, X=scaled(rows.X, view, dtype))
+    network = _network(estimator, rows.X.shape[1])
     return Plan(
         network=network,
         penalized=network.encoder,
