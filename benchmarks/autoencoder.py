@@ -36,7 +36,7 @@ VARIANTS = {
     "no-penalty": {"penalty": None},
     "relu": {"activation": "relu"},
     "tanh": {"activation": "tanh"},
-    "alpha-0.1": {"alpha": 0.1},
+    "alpha-1": {"alpha": 1.0},
     "alpha-10": {"alpha": 10.0},
     "l2-0.01": {"l2": 0.01},
     "l2-1": {"l2": 1.0},

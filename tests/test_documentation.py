@@ -212,3 +212,11 @@ def test_semi_supervised_examples_run_and_draw(tmp_path, subject):
     assert "c2c" in out
     assert "vat" in out
     assert (tmp_path / "picture.png").stat().st_size > 10_000
+
+
+def test_autoencoder_example_runs_and_draws(tmp_path):
+    script = ROOT / "examples" / "plot_autoencoder.py"
+    command = [sys.executable, str(script), "--output", str(tmp_path / "picture.png"), "--fast"]
+    out = subprocess.run(command, capture_output=True, text=True, check=True, cwd=ROOT).stdout
+    assert "contractive autoencoder" in out
+    assert (tmp_path / "picture.png").stat().st_size > 20_000

@@ -57,7 +57,7 @@ class C2CAutoencoder(FittedAutoencoder):
         at the code, which they take for the mean of a normal distribution of unit variance;
         others, such as ``'noise'``, look at the reconstruction. None: a plain autoencoder.
 
-    alpha : float, default=1.0
+    alpha : float, default=0.1
         Strength of the penalty. Ignored if `penalty` is ``'noise'`` or None.
 
     epsilon : float, array-like of shape (n_features,) or 'scale', default='scale'
@@ -198,7 +198,7 @@ class C2CAutoencoder(FittedAutoencoder):
     (797, 8)
     >>> pca = PCA(n_components=8).fit(X[:1000])
     >>> error_of_pca = ((X[1000:] - pca.inverse_transform(pca.transform(X[1000:]))) ** 2).mean()
-    >>> autoencoder.reconstruction_error(X[1000:]).mean() < 0.7 * error_of_pca
+    >>> -autoencoder.score(X[1000:]) < 0.7 * float(error_of_pca)
     True
     """
 
@@ -217,7 +217,7 @@ class C2CAutoencoder(FittedAutoencoder):
         *,
         code_activation="identity",
         penalty="c2c",
-        alpha=1.0,
+        alpha=0.1,
         epsilon="scale",
         input_scaling=None,
         l2=0.1,
@@ -242,7 +242,7 @@ class C2CAutoencoder(FittedAutoencoder):
         ----------
         X : array-like of shape (n_samples, n_features)
             Training rows. Sparse matrices are not supported.
-        y : None
+        y : object, default=None
             Ignored, for pipelines.
 
         Returns

@@ -82,7 +82,7 @@ class FittedAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseE
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
-        y : None
+        y : object, default=None
             Ignored, for pipelines.
 
         Returns
