@@ -32,6 +32,7 @@ from skc2c import C2CAutoencoder
 VARIANTS = {
     "default": {},
     "jacobian": {"penalty": "jacobian"},
+    "jacobian-1": {"penalty": "jacobian", "alpha": 1.0},
     "noise": {"penalty": "noise"},
     "no-penalty": {"penalty": None},
     "relu": {"activation": "relu"},
@@ -99,7 +100,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--data")
     parser.add_argument("--sets", nargs="+", default=["digits"])
-    parser.add_argument("--variants", nargs="+", default=list(VARIANTS)[:4])
+    parser.add_argument("--variants", nargs="+", default=list(VARIANTS)[:5])
     parser.add_argument("--widths", nargs="+", type=int, default=[8, 16])
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--results")
