@@ -109,7 +109,7 @@ def test_objective_of_a_contractive_autoencoder_equals_one_by_differences(iris):
 
 
 def test_objective_of_a_denoising_autoencoder_equals_one_in_numpy(iris):
-    """At the rate zero one epoch tells the loss at the start: noisy rows in, clean rows out."""
+    """Noisy rows in, clean rows out, with the noise that L-BFGS drew once and kept."""
     seen = {}
 
     class Watched(Noise):
