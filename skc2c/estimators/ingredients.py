@@ -60,8 +60,8 @@ class Ingredients:
     scaling : InputScaling or None
     dtype : dtype
         Of training.
-    spread : float
-        Of the features, in units of which the radius may be.
+    spread : float or None
+        Of the features, in units of which the radius is; None if it has no need of one.
     epsilon : float or ndarray of shape (D,)
     streams : Streams
     """
@@ -77,7 +77,7 @@ class Ingredients:
     validation: Labelled | None
     scaling: InputScaling | None
     dtype: np.dtype
-    spread: float
+    spread: float | None
     epsilon: float | np.ndarray
     streams: Streams
 
@@ -127,9 +127,7 @@ def gather(estimator, *, data, targets, penalty, solver, hidden_units, streams, 
     labelled, used = used_rows(*data.labelled)
     first = first_rows(labelled, previous and previous.state)
     scaling = _scaling(estimator, labelled, first, data.unlabeled, previous)
-    spread = 1.0
-    if scaling is None:
-        spread = previous.state["spread"] if first is None else _spread(first.X)
+    spread = _unit(estimator, scaling, labelled, first, previous)
     return Ingredients(
         targets=targets,
         penalty=penalty,
@@ -197,9 +195,23 @@ def _useful(estimator, penalty, unlabeled):
 
 def _epsilon(estimator, penalty, D, spread):
     """The radius, in the units of the rows that the network sees."""
-    if not (isinstance(estimator.epsilon, str) and estimator.epsilon == "scale"):
+    if not _is_relative(estimator.epsilon):
         return check_epsilon(estimator.epsilon, D)
     return float(spread * penalty.natural_epsilon(D))
+
+
+def _is_relative(epsilon):
+    return isinstance(epsilon, str) and epsilon == "scale"
+
+
+def _unit(estimator, scaling, labelled, first, previous):
+    """What a radius is relative to: the spread of the features, as in the fits before."""
+    if not _is_relative(estimator.epsilon):
+        return None
+    if scaling is not None:
+        return 1.0
+    before = previous.state.get("spread") if first is None else None
+    return before or _spread((labelled if first is None else first).X)
 
 
 def _spread(X):

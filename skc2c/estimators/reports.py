@@ -77,9 +77,10 @@ def _mean_output(networks, rows):
 
 def divergence_message(estimator, ingredients, error):
     """Say what to do about a loss that is not finite."""
-    names = ["learning_rate_init"] if ingredients.solver.is_stochastic else []
-    names += [] if isinstance(ingredients.penalty, NoPenalty) else ["alpha", "epsilon"]
-    given = [f"{name}={getattr(estimator, name)}" for name in names]
+    rate = f"learning_rate_init={estimator.learning_rate_init}"
+    roughness = f"alpha={estimator.alpha} or epsilon={estimator.epsilon}"
+    given = [rate] if ingredients.solver.is_stochastic else []
+    given += [] if isinstance(ingredients.penalty, NoPenalty) else [roughness]
     lower = f"Lower {', '.join(given)}, or scale" if given else "Scale"
     return (
         f"{type(estimator).__name__} diverged: {error}. {lower} X to zero mean and unit variance "
