@@ -168,7 +168,7 @@ def draw_for(rng, likelihood, hidden=(6, 5), activation="tanh", n=9, T=3):
 
 def draw_targets(rng, likelihood, n, T):
     """Targets that a likelihood can have, (n, T)."""
-    if likelihood.loss in ("squared_error", "gaussian_nll"):
+    if likelihood.loss in ("squared_error", "gaussian_nll", "quantile"):
         return rng.normal(size=(n, T))
     if likelihood.loss == "poisson":
         return rng.poisson(2.0, size=(n, T)).astype(float)
@@ -184,6 +184,8 @@ def negative_log_likelihood(loss, y, h):
     if loss == "gaussian_nll":
         mean, log_variance = np.split(h, 2, axis=1)
         return 0.5 * (log_variance + (y - mean) ** 2 * np.exp(-log_variance)).sum(axis=1)
+    if loss == "quantile":
+        return 0.5 * abs(y - h).sum(axis=1)
     if loss == "poisson":
         return (np.exp(h) - y * h).sum(axis=1)
     if loss == "binary_log_loss":

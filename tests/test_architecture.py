@@ -174,10 +174,12 @@ KNOWN = {
     ("estimators/cross_assembly.py", "Noise"),  # it has no strength to choose
     ("estimators/cross_assembly.py", "Cycles"),  # several networks are measured at their ends
     ("estimators/regressor.py", "poisson"),  # a tag tells scikit-learn that targets are positive
+    ("estimators/regressor.py", "quantile"),  # the parameter of that name
     ("estimators/targets/classes.py", "binary_log_loss"),  # which loss fits which kind of classes
     ("estimators/targets/classes.py", "log_loss"),
     ("estimators/targets/reals.py", "poisson"),  # which losses have targets of another kind
     ("estimators/targets/reals.py", "gaussian_nll"),
+    ("estimators/targets/reals.py", "quantile"),
     ("estimators/saved.py", "squared_error"),  # what there was before there was a choice
     ("estimators/scikit_learn_export.py", "squared_error"),  # all that scikit-learn once had
     ("estimators/scikit_learn_export.py", "identity"),  # its name where nothing is hidden
@@ -190,6 +192,7 @@ KNOWN = {
     ("likelihoods/classes.py", "logistic"),
     ("likelihoods/exponential.py", "identity"),
     ("likelihoods/gaussian_nll.py", "identity"),
+    ("likelihoods/quantile.py", "identity"),
 }
 
 

@@ -172,7 +172,7 @@ def test_out_of_fold_attributes_leave_rows_without_an_output_open():
 
 # --------------------------------------------------------------------------- real targets
 
-LOSSES = ["squared_error", "gaussian_nll", "poisson"]
+LOSSES = ["squared_error", "gaussian_nll", "poisson", "quantile"]
 each_loss = pytest.mark.parametrize("loss", LOSSES)
 
 
@@ -211,7 +211,8 @@ def test_targets_of_a_fit_are_known_from_its_attributes(rng, loss):
     targets, encoded = real_targets(y, loss)
     fitted = targets.fitted(targets.units(encoded, np.ones(8)))
     attributes = fitted.attributes()
-    again = fitted_targets(attributes["_loss"], fitted.n_outputs, attributes["target_scale_"])
+    known = (attributes[name] for name in ("target_scale_", "_quantile"))
+    again = fitted_targets(attributes["_loss"], fitted.n_outputs, *known)
     assert again == fitted
 
 
@@ -326,6 +327,31 @@ def test_a_constant_target_is_its_own_mean(loss, constant):
         )
         assert_array_equal(coefs[0][:, 0], 0.0)
         assert_array_equal(intercepts[0][0], constant)
+
+
+@pytest.mark.parametrize("quantile", [0.1, 0.5, 0.9])
+def test_units_of_a_quantile_do_not_know_of_outliers(rng, quantile):
+    """Standard ones for a normal distribution, whatever becomes of its largest values."""
+    y = 5.0 + 3.0 * rng.normal(size=(4001, 2))
+    targets, encoded = real_targets(y, "quantile", quantile=quantile)
+    units = targets.units(encoded, np.ones(4001))
+    assert_allclose(units.center, np.quantile(y, quantile, axis=0, method="inverted_cdf"))
+    assert_allclose(units.scale, 3.0, rtol=0.05)
+    for far in (1e3, 1e100):
+        spoilt = np.where(y > np.quantile(y, 0.95, axis=0), y + far, y)
+        again = targets.units(spoilt, np.ones(4001))
+        assert_array_equal(again.center, units.center)
+        assert_array_equal(again.scale, units.scale)
+
+
+def test_units_of_a_quantile_where_half_of_the_targets_are_the_same():
+    """The interquartile range is zero: the standard deviation is taken."""
+    targets, y = real_targets(np.array([0.0, 0.0, 0.0, 0.0, 0.0, 4.0]), "quantile")
+    units = targets.units(y, np.ones(6))
+    assert_allclose(units.center, 0.0)
+    assert_allclose(units.scale, y.std())
+    weighted = targets.units(y, np.array([1.0, 0, 0, 0, 0, 4.0]))
+    assert_allclose(weighted.center, 4.0)
 
 
 def test_classes_and_counts_have_no_unit(rng):

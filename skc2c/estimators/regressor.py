@@ -1,7 +1,9 @@
 """The regressor: real targets in, predictions out."""
 
+from numbers import Real
+
 from sklearn.base import MultiOutputMixin, RegressorMixin
-from sklearn.utils._param_validation import StrOptions
+from sklearn.utils._param_validation import Interval, StrOptions
 
 from skc2c.estimators.callbacks import with_callbacks
 from skc2c.estimators.labeled_score import LabeledScoreMixin
@@ -29,12 +31,17 @@ class C2CRegressor(
     ----------
     {parameters}
 
-    loss : {'squared_error', 'poisson', 'gaussian_nll'}, default='squared_error'
+    loss : {'squared_error', 'poisson', 'gaussian_nll', 'quantile'}, default='squared_error'
         Loss function. ``'squared_error'``: half the squared error of the standardised targets.
         ``'poisson'``: negative log-likelihood of counts, or of other targets that are not
         negative; the prediction is the exponential of the output. ``'gaussian_nll'``:
         negative log-likelihood of a normal distribution whose variance is predicted too; see
-        ``return_std`` of `predict`.
+        ``return_std`` of `predict`. ``'quantile'``: pinball loss; the prediction is a conditional
+        quantile of y. At the median, the default, it is half the absolute error, to which
+        outliers matter little.
+
+    quantile : float, default=0.5
+        Quantile that ``loss='quantile'`` estimates, between 0 and 1, both excluded.
 
     {last_parameters}
 
@@ -78,6 +85,7 @@ class C2CRegressor(
     _parameter_constraints = {
         **Perceptron._parameter_constraints,
         "loss": [StrOptions(set(LOSSES))],
+        "quantile": [Interval(Real, 0, 1, closed="neither")],
     }
     _y_checks = {"multi_output": True, "y_numeric": True}
     _of_targets = ("_loss", "target_scale_")
@@ -106,6 +114,7 @@ class C2CRegressor(
         n_iter_no_change=10,
         warm_start=False,
         loss="squared_error",
+        quantile=0.5,
         missing_label=None,
         dtype="auto",
         random_state=None,
@@ -214,12 +223,14 @@ class C2CRegressor(
         return targets.decode(h), targets.spread(h)
 
     def _encode(self, y, weight, known, increment):
-        targets, y = real_targets(y, self.loss, is_part=increment is not None)
+        targets, y = real_targets(
+            y, self.loss, is_part=increment is not None, quantile=float(self.quantile)
+        )
         _refuse_others(targets, known, "warm_start=True" if increment is None else "partial_fit")
         return targets, y, weight
 
     def _targets(self):
-        return fitted_targets(self._loss, self.n_outputs_, self.target_scale_)
+        return fitted_targets(self._loss, self.n_outputs_, self.target_scale_, self._quantile)
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

@@ -7,14 +7,16 @@ from skc2c.likelihoods.classes import Bernoulli, Categorical
 from skc2c.likelihoods.exponential import Gaussian, Poisson
 from skc2c.likelihoods.gaussian_nll import GaussianNLL
 from skc2c.likelihoods.likelihood import Likelihood
+from skc2c.likelihoods.quantile import AsymmetricLaplace
 
 LIKELIHOODS = {
     likelihood.loss: likelihood
-    for likelihood in (Gaussian, Poisson, GaussianNLL, Bernoulli, Categorical)
+    for likelihood in (Gaussian, Poisson, GaussianNLL, AsymmetricLaplace, Bernoulli, Categorical)
 }
 
 __all__ = [
     "LIKELIHOODS",
+    "AsymmetricLaplace",
     "Bernoulli",
     "Categorical",
     "Gaussian",

@@ -15,6 +15,9 @@ from skc2c.differentiable import differentiable
 class Likelihood(ABC):
     """An output distribution p(y | h) with mean response mu(h).
 
+    The mean response is the expectation of y, except for `AsymmetricLaplace`, whose response is
+    a quantile.
+
     A subclass sets the attributes below and implements the abstract methods in plain numpy.
     They keep the dtype, are finite for ``|h|`` up to 1e4 in float32 and float64, and their
     derivatives are those of the values that they return. The traced methods `mean`, `nll` and

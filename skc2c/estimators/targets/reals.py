@@ -12,6 +12,8 @@ from skc2c.likelihoods import LIKELIHOODS
 # A regressor is called collapsed if its outputs on the pool spread less than this part of the
 # targets' standard deviation. Fits that work leave 0.3 and more.
 _LEAST_SPREAD = 0.05
+# Interquartile range of a standard normal distribution.
+_NORMAL_RANGE = 1.349
 
 
 @dataclass(frozen=True)
@@ -53,7 +55,7 @@ class RealTargets(Targets):
         )
 
     def attributes(self):
-        return {"_loss": self.loss, "target_scale_": None}
+        return {"_loss": self.loss, "_quantile": None, "target_scale_": None}
 
     def given(self, y):
         return y[:, 0] if self.n_targets == 1 else y
@@ -109,7 +111,7 @@ class SpreadTargets(RealTargets):
         return self.given(np.sqrt(self.likelihood.variance(h)))
 
     def attributes(self):
-        return {"_loss": self.loss, "target_scale_": np.array(self.scale)}
+        return {**super().attributes(), "target_scale_": np.array(self.scale)}
 
 
 @dataclass(frozen=True)
@@ -137,10 +139,39 @@ class CountTargets(RealTargets):
         return CONSTANT if (h.std(axis=0) < spread).any() else None
 
 
-_KINDS = {"poisson": CountTargets, "gaussian_nll": SpreadTargets}
+@dataclass(frozen=True)
+class QuantileTargets(RealTargets):
+    """Real values of which a quantile is predicted.
+
+    Parameters
+    ----------
+    loss : str
+    n_targets : int
+    quantile : float
+    """
+
+    quantile: float = 0.5
+
+    @property
+    def likelihood(self):
+        return LIKELIHOODS[self.loss](self.quantile)
+
+    def units(self, y, weight):
+        """Units that a few outliers do not change: a quantile, and the interquartile range."""
+        center, low, high = np.quantile(
+            y, [self.quantile, 0.25, 0.75], axis=0, weights=weight, method="inverted_cdf"
+        )
+        spread = (high - low) / _NORMAL_RANGE
+        return Units(center, np.where(spread > 0.0, spread, super().units(y, weight).scale))
+
+    def attributes(self):
+        return {**super().attributes(), "_quantile": self.quantile}
 
 
-def real_targets(y, loss, is_part=False):
+_KINDS = {"poisson": CountTargets, "gaussian_nll": SpreadTargets, "quantile": QuantileTargets}
+
+
+def real_targets(y, loss, is_part=False, quantile=0.5):
     """Encode real targets as an array of shape (n, T) in float64.
 
     Parameters
@@ -149,6 +180,8 @@ def real_targets(y, loss, is_part=False):
     loss : str
     is_part : bool, default=False
         Whether there are further targets.
+    quantile : float, default=0.5
+        Which quantile is predicted, if the loss is that of one.
 
     Returns
     -------
@@ -156,18 +189,24 @@ def real_targets(y, loss, is_part=False):
     y : ndarray of shape (n, T)
     """
     y = _columns(y)
-    targets = _KINDS.get(loss, RealTargets)(loss, y.shape[1])
+    kind = _KINDS.get(loss, RealTargets)
+    further = (quantile,) if kind is QuantileTargets else ()
+    targets = kind(loss, y.shape[1], *further)
     targets.check(y)
     if not is_part:
         targets.check_all(y)
     return targets, y
 
 
-def fitted_targets(loss, n_outputs, scale):
+def fitted_targets(loss, n_outputs, scale, quantile):
     """What y was in a fit, from what is known of it."""
     n_targets = n_outputs // LIKELIHOODS[loss]().n_outputs(1)
-    extra = () if scale is None else (tuple(scale.tolist()),)
-    return _KINDS.get(loss, RealTargets)(loss, n_targets, *extra)
+    known = {
+        "scale": None if scale is None else tuple(scale.tolist()),
+        "quantile": quantile,
+    }
+    further = {name: value for name, value in known.items() if value is not None}
+    return _KINDS.get(loss, RealTargets)(loss, n_targets, **further)
 
 
 def _columns(y):
