@@ -70,7 +70,7 @@ def attributes_of_several(ingredients, training, found, dtype):
     plan, units = training.plan, training.units
     main = found.main
     networks = [(one, theta.astype(np.float64), weight) for one, theta, weight in found.networks]
-    network, parts = _side_by_side(networks)
+    network, parts = side_by_side(networks)
     extras = [
         plan.penalty.parameters_in_units(theta[one.size :], units.center, units.divisor)
         for one, theta, _ in networks
@@ -150,7 +150,7 @@ def _front(scaling, waves):
 # -------------------------------------------------------------------- several networks as one
 
 
-def _side_by_side(networks):
+def side_by_side(networks):
     """Several networks as one, whose hidden layers are theirs side by side.
 
     Parameters
@@ -217,12 +217,22 @@ def network_of(estimator, dtype=None):
     network : Network or MeanNetwork
     theta : ndarray
     """
-    coefs, intercepts = estimator.coefs_, estimator.intercepts_
-    dtype = dtype or np.result_type(*coefs)
-    if estimator.n_networks_ == 1 or len(coefs) <= 2:
-        network = network_as_one(estimator)
+    return assembled(estimator, estimator.coefs_, estimator.intercepts_, dtype)
+
+
+def assembled(estimator, coefs, intercepts, dtype=None):
+    """The network with these kernels and biases behind the layers in front of an estimator.
+
+    Returns
+    -------
+    network : Network or MeanNetwork
+    theta : ndarray
+    """
+    dtype, k = dtype or np.result_type(*coefs), estimator.n_networks_
+    if k == 1 or len(coefs) <= 2:
+        network = _network(estimator, coefs)
         return network, network.pack(coefs, intercepts, dtype)
-    blocks = [_block(estimator, i) for i in range(estimator.n_networks_)]
+    blocks = [_block(coefs, intercepts, k, i) for i in range(k)]
     networks = tuple(_network(estimator, block_coefs) for block_coefs, _ in blocks)
     thetas = [one.pack(*block, dtype) for one, block in zip(networks, blocks, strict=True)]
     return MeanNetwork(networks), np.concatenate(thetas)
@@ -258,9 +268,8 @@ def scaling_of(estimator):
     return InputScaling(center=estimator.input_center_, scale=estimator.input_scale_)
 
 
-def _block(estimator, i):
-    """Kernels and biases of one of several networks, whose mean is the fitted function."""
-    coefs, intercepts, k = estimator.coefs_, estimator.intercepts_, estimator.n_networks_
+def _block(coefs, intercepts, k, i):
+    """Kernels and biases of one of k networks, whose mean is the fitted function."""
     places = [slice(i * len(bias) // k, (i + 1) * len(bias) // k) for bias in intercepts[:-1]]
     below, above = [slice(None), *places], [*places, slice(None)]
     own = [coef[b, a] for coef, b, a in zip(coefs, below, above, strict=True)]

@@ -6,6 +6,7 @@ from sklearn.base import MultiOutputMixin, RegressorMixin
 from sklearn.utils._param_validation import Interval, StrOptions
 
 from skc2c.estimators.callbacks import with_callbacks
+from skc2c.estimators.intervals import prediction_interval
 from skc2c.estimators.labeled_score import LabeledScoreMixin
 from skc2c.estimators.perceptron import Perceptron
 from skc2c.estimators.scikit_learn_export import ScikitLearnExportMixin
@@ -221,6 +222,57 @@ class C2CRegressor(
         if not return_std:
             return targets.decode(h)
         return targets.decode(h), targets.spread(h)
+
+    def predict_interval(self, X, coverage=0.9):
+        """Predict an interval that holds the target with a given probability.
+
+        The CV+ of Barber et al. (2021): each training row shifts the prediction of the networks
+        that were not trained on it by how wrong they were there, and the interval reaches as far
+        as a part `coverage` of the shifted predictions do. It takes no further fit. With
+        ``loss='gaussian_nll'`` errors are in units of the predicted standard deviation, so that
+        intervals are wide where targets are uncertain.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+        coverage : float, default=0.9
+            Part of new targets that the intervals should hold, between 0 and 1, both excluded; of
+            each output if there are several.
+
+        Returns
+        -------
+        lower, upper : ndarray of shape (n_samples,) or (n_samples, n_outputs)
+            Bounds of the intervals, in the units of y. They are infinite if there are fewer than
+            ``coverage / (1 - coverage)`` rows with an error to go by.
+
+        Raises
+        ------
+        ValueError
+            If `coverage` is out of range, or the estimator was fitted without folds.
+
+        Notes
+        -----
+        If rows can be exchanged for one another, an interval of networks that know nothing of the
+        rows left out holds the target with a probability of at least
+        ``2 coverage - 1 - sqrt(2 / n)``, and usually close to `coverage`. Here the rows left out
+        have chosen how long to train and which networks to mean, the inputs and the targets are
+        scaled by all rows, so the bound is not strictly proven for it. Rows count once, whatever
+        their weights.
+
+        References
+        ----------
+        .. [1] R. F. Barber, E. J. Candes, A. Ramdas and R. J. Tibshirani, "Predictive inference
+           with the jackknife+", Annals of Statistics 49(1), 2021.
+        """
+        if not 0.0 < coverage < 1.0:
+            raise ValueError(f"coverage must be between 0 and 1, both excluded. Got {coverage!r}.")
+        X, targets = self._check_X(X), self._targets()
+        if self._conformal is None:
+            raise ValueError(
+                "predict_interval needs a fit with folds, which leave rows out: cv=4, and neither "
+                "early_stopping nor warm_start nor partial_fit."
+            )
+        return tuple(map(targets.given, prediction_interval(self, X, targets, coverage)))
 
     def _encode(self, y, weight, known, increment):
         targets, y = real_targets(

@@ -19,6 +19,7 @@ from skc2c.estimators.fitted import (
     out_of_fold_attributes,
 )
 from skc2c.estimators.ingredients import Previous
+from skc2c.estimators.intervals import conformal_attributes
 from skc2c.estimators.reports import report, report_of_several
 from skc2c.estimators.training_data import TrainingData
 from skc2c.fitting import cross_fit, fit
@@ -78,7 +79,7 @@ def train(estimator, ingredients, call):
     if not (is_single or call.is_increment):
         folds = folds_of(estimator, ingredients, data.labelled, call.groups)
     if folds is None:
-        return _train_one(estimator, ingredients, call)
+        return {**_train_one(estimator, ingredients, call), "_conformal": None}
     return _train_several(estimator, ingredients, call, folds)
 
 
@@ -90,6 +91,7 @@ def _train_several(estimator, ingredients, call, folds):
         return {
             **attributes_of_several(ingredients, training, found, call.dtype),
             **out_of_fold_attributes(ingredients, training, found, call.data),
+            **conformal_attributes(ingredients, training, found),
         }
 
     after = None if end is None else lambda found: end(lambda: attributes(found))

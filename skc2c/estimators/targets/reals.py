@@ -54,6 +54,13 @@ class RealTargets(Targets):
             f"The estimator was fitted with loss={self.loss!r}."
         )
 
+    def nonconformity(self, h, y):
+        return np.abs(y - self.likelihood.mean(h)) / self.unit_of_nonconformity(h)
+
+    def unit_of_nonconformity(self, h):
+        """What distances from predictions are measured in, (n, T)."""
+        return np.ones((len(h), self.n_targets))
+
     def attributes(self):
         return {"_loss": self.loss, "_quantile": None, "target_scale_": None}
 
@@ -108,7 +115,11 @@ class SpreadTargets(RealTargets):
         return replace(self, scale=tuple(units.divisor[: self.n_targets].tolist()))
 
     def spread(self, h):
-        return self.given(np.sqrt(self.likelihood.variance(h)))
+        return self.given(self.unit_of_nonconformity(h))
+
+    def unit_of_nonconformity(self, h):
+        """Standard deviation."""
+        return np.sqrt(self.likelihood.variance(h))
 
     def attributes(self):
         return {**super().attributes(), "target_scale_": np.array(self.scale)}

@@ -110,6 +110,10 @@ class Targets(ABC):
         """Fitted attributes that say what y was."""
         return {}
 
+    def nonconformity(self, h, y):
+        """How far targets are from predictions, (n, T), or None if y is a class."""
+        return None
+
     @abstractmethod
     def oob_predictions(self, h):
         """Fitted attribute with the predictions out of fold, from outputs (n, K) or NaN."""

@@ -1,0 +1,130 @@
+"""Prediction intervals from the networks of single folds and their out-of-fold residuals."""
+
+import numpy as np
+
+from skc2c.estimators.fitted import assembled, side_by_side
+from skc2c.machine.threads import map_in_order
+from skc2c.network.blocks import outputs
+
+# About this many numbers are sorted at once: a bound for each of some rows and training rows.
+_BLOCK = 2**20
+
+
+def conformal_attributes(ingredients, training, found):
+    """Fitted attribute that prediction intervals are made of; None if y is a class."""
+    targets, plan, units = ingredients.targets, training.plan, training.units
+    scores = targets.fitted(units).nonconformity(
+        found.outputs * units.scale + units.center, ingredients.labelled.y
+    )
+    if scores is None:
+        return {"_conformal": None}
+    left_out = np.zeros((len(scores), len(plan.folds)))
+    for fold, (_, test) in enumerate(plan.folds):
+        left_out[test, fold] = 1.0
+    seen = left_out.any(axis=1)
+    kinds, kind = np.unique(left_out[seen], axis=0, return_inverse=True)
+    return {
+        "_conformal": {
+            **_folds(found.networks, units, len(plan.folds)),
+            "scores": scores[seen],
+            "kind": kind.ravel(),
+            "shares": kinds / kinds.sum(axis=1, keepdims=True),
+        }
+    }
+
+
+def _folds(networks, units, n_folds):
+    """What the function of a single fold has that cannot be seen from the mean over folds.
+
+    Parameters
+    ----------
+    networks : list of (Network, ndarray, float)
+        With parameters and weights, fold after fold for each end.
+    units : Units
+    n_folds : int
+
+    Returns
+    -------
+    folds : dict
+        Biases of the outputs, (n_folds, K), and the kernels (n_folds, D, K) if these are the only
+        ones, so that the networks have no hidden units to tell them by; else None.
+    """
+    parts = [units.fold(*_of_fold(networks[f::n_folds], n_folds)) for f in range(n_folds)]
+    has_hidden_units = len(parts[0][0]) > 1
+    return {
+        "coefs": None if has_hidden_units else np.array([coefs[-1] for coefs, _ in parts]),
+        "intercepts": np.array([intercepts[-1] for _, intercepts in parts]),
+    }
+
+
+def _of_fold(networks, n_folds):
+    """Kernels and biases of the networks of a fold as one."""
+    return side_by_side([(one, theta, n_folds * w) for one, theta, w in networks])[1]
+
+
+def network_of_folds(estimator):
+    """The functions of all folds, whose mean the fitted function is, as one network.
+
+    Its ``n_folds * K`` outputs are those of the first fold, then those of the second, and so on.
+
+    Returns
+    -------
+    network : Network or MeanNetwork
+    theta : ndarray
+    """
+    kernels, biases = (estimator._conformal[name] for name in ("coefs", "intercepts"))
+    if kernels is None:
+        kernels = _kernels_of_folds(estimator.coefs_[-1], estimator.n_networks_, len(biases))
+    last = np.hstack(list(kernels)).astype(estimator.coefs_[-1].dtype)
+    coefs = [*estimator.coefs_[:-1], last]
+    return assembled(estimator, coefs, [*estimator.intercepts_[:-1], biases.ravel()])
+
+
+def _kernels_of_folds(kernel, n_networks, n_folds):
+    """The last kernel with only the units of one fold, times n_folds, for each fold."""
+    of_unit = np.arange(len(kernel)) * n_networks // len(kernel) % n_folds
+    return [n_folds * np.where(of_unit[:, None] == fold, kernel, 0.0) for fold in range(n_folds)]
+
+
+def prediction_interval(estimator, X, targets, coverage):
+    """Bounds of the CV+ interval, each of shape (n, T).
+
+    Parameters
+    ----------
+    estimator : C2CRegressor
+        Fitted with folds.
+    X : ndarray or CSR matrix of shape (n, D)
+    targets : RealTargets
+    coverage : float
+
+    Returns
+    -------
+    lower, upper : ndarray of shape (n, T)
+    """
+    record = estimator._conformal
+    h = outputs(*network_of_folds(estimator), X, map_in_order).astype(np.float64)
+    h = h.reshape(len(h), len(record["intercepts"]), -1)
+    # The networks that were not trained on a training row, for each kind of such rows.
+    near = [np.tensordot(share, h, axes=(0, 1)) for share in record["shares"]]
+    centers = np.stack([targets.likelihood.mean(one) for one in near])
+    units = np.stack([targets.unit_of_nonconformity(one) for one in near])
+    lower = -_upper_bound(-centers, units, record, coverage)
+    return lower, _upper_bound(centers, units, record, coverage)
+
+
+def _upper_bound(centers, units, record, coverage):
+    """Upper bounds, (n, T), from the centers and units of each kind of training row, (P, n, T)."""
+    scores, kind = record["scores"], record["kind"]
+    n_scores, n_targets = scores.shape
+    # Rounded, since 0.9 (9 + 1) is a little more than 9.
+    rank = int(np.ceil(np.round(coverage * (n_scores + 1), 9)))
+    bound = np.full(centers.shape[1:], np.inf)
+    if rank > n_scores:
+        return bound
+    size = max(1, _BLOCK // n_scores)
+    for start in range(0, len(bound), size):
+        rows = slice(start, start + size)
+        for t in range(n_targets):
+            values = centers[:, rows, t][kind] + units[:, rows, t][kind] * scores[:, t, None]
+            bound[rows, t] = np.partition(values, rank - 1, axis=0)[rank - 1]
+    return bound
