@@ -220,3 +220,11 @@ def test_autoencoder_example_runs_and_draws(tmp_path):
     out = subprocess.run(command, capture_output=True, text=True, check=True, cwd=ROOT).stdout
     assert "contractive autoencoder" in out
     assert (tmp_path / "picture.png").stat().st_size > 20_000
+
+
+def test_interval_example_runs_and_draws(tmp_path):
+    script = ROOT / "examples" / "plot_prediction_intervals.py"
+    command = [sys.executable, str(script), "--output", str(tmp_path / "picture.png"), "--fast"]
+    out = subprocess.run(command, capture_output=True, text=True, check=True, cwd=ROOT).stdout
+    assert len(re.findall(r"coverage 0\.\d+  width \d", out)) == 4
+    assert (tmp_path / "picture.png").stat().st_size > 20_000

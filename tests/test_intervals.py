@@ -155,7 +155,7 @@ def test_an_interval_has_the_units_of_y_and_does_not_depend_on_blocks(monkeypatc
     reg = make("reals")
     usual = np.array(reg.fit(X, y).predict_interval(X))
     assert usual.shape == (2, *y.shape)
-    monkeypatch.setattr("skc2c.estimators.intervals._BLOCK", 7 * len(y))
+    monkeypatch.setattr("skc2c.estimators.intervals._BLOCK", 7 * 16)
     assert_array_equal(reg.predict_interval(X), usual)
     units = np.array([1024.0, 2.0**-10])
     assert_allclose(reg.fit(X, y * units).predict_interval(X), usual * units, rtol=1e-4)
@@ -202,3 +202,18 @@ def test_classes_have_no_intervals():
     assert not hasattr(C2CClassifier, "predict_interval")
     X, y = draw("binary")
     assert make("binary").fit(X, y)._conformal is None
+
+
+def test_the_intervals_of_mapie_around_the_regressor():
+    """It is the same method, with a fit for each fold."""
+    mapie = pytest.importorskip("mapie.regression")
+    rng = np.random.default_rng(0)
+    X, y = noisy(400, rng)
+    reg = make("real", batch_size=64, max_iter=40)
+    theirs = mapie.CrossConformalRegressor(reg, confidence_level=0.9, cv=4).fit_conformalize(X, y)
+    X_test, y_test = noisy(5000, rng)
+    _, bounds = theirs.predict_interval(X_test)
+    lower, upper = bounds[:, :, 0].T
+    assert abs(np.mean((lower <= y_test) & (y_test <= upper)) - 0.9) < 0.06
+    ours = np.subtract(*reg.fit(X, y).predict_interval(X_test)[::-1])
+    assert_allclose(ours.mean(), np.mean(upper - lower), rtol=0.2)

@@ -6,8 +6,10 @@ from skc2c.estimators.fitted import assembled, side_by_side
 from skc2c.machine.threads import map_in_order
 from skc2c.network.blocks import outputs
 
-# About this many numbers are sorted at once: a bound for each of some rows and training rows.
+# Rows are taken in blocks: about this many numbers for all folds and kinds of training rows.
 _BLOCK = 2**20
+# Halvings of the range of all bounds until it is within rounding.
+_HALVINGS = 60
 
 
 def conformal_attributes(ingredients, training, found):
@@ -87,7 +89,7 @@ def _kernels_of_folds(kernel, n_networks, n_folds):
 
 
 def prediction_interval(estimator, X, targets, coverage):
-    """Bounds of the CV+ interval, each of shape (n, T).
+    """Bounds of the CV+ interval.
 
     Parameters
     ----------
@@ -104,27 +106,61 @@ def prediction_interval(estimator, X, targets, coverage):
     record = estimator._conformal
     h = outputs(*network_of_folds(estimator), X, map_in_order).astype(np.float64)
     h = h.reshape(len(h), len(record["intercepts"]), -1)
-    # The networks that were not trained on a training row, for each kind of such rows.
-    near = [np.tensordot(share, h, axes=(0, 1)) for share in record["shares"]]
-    centers = np.stack([targets.likelihood.mean(one) for one in near])
-    units = np.stack([targets.unit_of_nonconformity(one) for one in near])
-    lower = -_upper_bound(-centers, units, record, coverage)
-    return lower, _upper_bound(centers, units, record, coverage)
+    size = max(1, _BLOCK // record["shares"].size)
+    blocks = [h[start : start + size] for start in range(0, len(h), size)]
+    bounds = [_bounds(block, record, targets, coverage) for block in blocks]
+    return tuple(map(np.concatenate, zip(*bounds, strict=True)))
 
 
-def _upper_bound(centers, units, record, coverage):
-    """Upper bounds, (n, T), from the centers and units of each kind of training row, (P, n, T)."""
-    scores, kind = record["scores"], record["kind"]
-    n_scores, n_targets = scores.shape
-    # Rounded, since 0.9 (9 + 1) is a little more than 9.
+def _bounds(h, record, targets, coverage):
+    """Lower and upper bounds, (n, T), from the outputs of each fold, (n, n_folds, K)."""
+    # Of the networks that were not trained on a training row, for each kind of such rows.
+    of_kinds = [np.tensordot(share, h, axes=(0, 1)) for share in record["shares"]]
+    centers = np.stack([targets.likelihood.mean(one) for one in of_kinds])
+    units = np.stack([targets.unit_of_nonconformity(one) for one in of_kinds])
+    n_scores, n_targets = record["scores"].shape
+    # Rounded, since 0.9 (9 + 1) may be a little more than 9.
     rank = int(np.ceil(np.round(coverage * (n_scores + 1), 9)))
-    bound = np.full(centers.shape[1:], np.inf)
     if rank > n_scores:
-        return bound
-    size = max(1, _BLOCK // n_scores)
-    for start in range(0, len(bound), size):
-        rows = slice(start, start + size)
-        for t in range(n_targets):
-            values = centers[:, rows, t][kind] + units[:, rows, t][kind] * scores[:, t, None]
-            bound[rows, t] = np.partition(values, rank - 1, axis=0)[rank - 1]
-    return bound
+        return np.full((len(h), n_targets), -np.inf), np.full((len(h), n_targets), np.inf)
+    lower, upper = np.empty((2, len(h), n_targets))
+    for t in range(n_targets):
+        scores = _by_kind(record["scores"][:, t], record["kind"])
+        lower[:, t] = -_smallest(rank, -centers[:, :, t], units[:, :, t], scores)
+        upper[:, t] = _smallest(rank, centers[:, :, t], units[:, :, t], scores)
+    return lower, upper
+
+
+def _by_kind(scores, kind):
+    """Sorted scores of each kind of training rows."""
+    return [np.sort(scores[kind == one]) for one in range(kind.max() + 1)]
+
+
+def _smallest(rank, centers, units, scores):
+    """The value of a rank among ``centers[k] + units[k] * score`` of all scores of all kinds k.
+
+    Found by bisection, since sorting them for each row would take long.
+
+    Parameters
+    ----------
+    rank : int
+        From 1 on.
+    centers, units : ndarray of shape (n_kinds, n)
+    scores : list of ndarray
+        Sorted, for each kind.
+
+    Returns
+    -------
+    values : ndarray of shape (n,)
+    """
+    kinds = list(zip(centers, units, scores, strict=True))
+    low = np.min([center + unit * own[0] for center, unit, own in kinds], axis=0)
+    high = np.max([center + unit * own[-1] for center, unit, own in kinds], axis=0)
+    for _ in range(_HALVINGS):
+        middle = low + (high - low) / 2
+        count = sum(
+            np.searchsorted(own, (middle - center) / unit, side="right")
+            for center, unit, own in kinds
+        )
+        low, high = np.where(count < rank, middle, low), np.where(count < rank, high, middle)
+    return high
