@@ -224,11 +224,12 @@ class C2CRegressor(
         return targets.decode(h), targets.spread(h)
 
     def predict_interval(self, X, coverage=0.9):
-        """Predict an interval that holds the target with a given probability.
+        """Predict intervals that hold a given part of new targets.
 
-        The CV+ of Barber et al. (2021): each training row shifts the prediction of the networks
-        that were not trained on it by how wrong they were there, and the interval reaches as far
-        as a part `coverage` of the shifted predictions do. It takes no further fit. With
+        These are CV+ intervals [1]_, made of the errors out of fold; no further fit is needed.
+        Each training row i contributes two values: the prediction for x by the networks that were
+        not trained on row i, less and plus their error at row i. The bounds are quantiles of these,
+        at ``1 - coverage`` of the lower and at `coverage` of the upper ones. With
         ``loss='gaussian_nll'`` errors are in units of the predicted standard deviation, so that
         intervals are wide where targets are uncertain.
 
@@ -236,14 +237,14 @@ class C2CRegressor(
         ----------
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
         coverage : float, default=0.9
-            Part of new targets that the intervals should hold, between 0 and 1, both excluded; of
-            each output if there are several.
+            Part of new targets that the intervals should hold, between 0 and 1, both excluded. It
+            is that of each output if there are several.
 
         Returns
         -------
         lower, upper : ndarray of shape (n_samples,) or (n_samples, n_outputs)
-            Bounds of the intervals, in the units of y. They are infinite if there are fewer than
-            ``coverage / (1 - coverage)`` rows with an error to go by.
+            Bounds of the intervals, in the units of y. They are infinite if fewer than
+            ``coverage / (1 - coverage)`` training rows were left out of a fold.
 
         Raises
         ------
@@ -252,17 +253,26 @@ class C2CRegressor(
 
         Notes
         -----
-        If rows can be exchanged for one another, an interval of networks that know nothing of the
-        rows left out holds the target with a probability of at least
-        ``2 coverage - 1 - sqrt(2 / n)``, and usually close to `coverage`. Here the rows left out
-        have chosen how long to train and which networks to mean, the inputs and the targets are
-        scaled by all rows, so the bound is not strictly proven for it. Rows count once, whatever
-        their weights.
+        If rows are exchangeable and networks know nothing of the rows left out, a new target is in
+        its interval with a probability of at least ``2 coverage - 1 - sqrt(2 / n_samples)``, and
+        typically close to `coverage`. Here the rows left out choose how long to train and which
+        networks to average, and all rows determine the scaling, so the guarantee does not strictly
+        apply. Every row counts once, whatever its weight.
 
         References
         ----------
         .. [1] R. F. Barber, E. J. Candes, A. Ramdas and R. J. Tibshirani, "Predictive inference
            with the jackknife+", Annals of Statistics 49(1), 2021.
+
+        Examples
+        --------
+        >>> from sklearn.datasets import load_diabetes
+        >>> from skc2c import C2CRegressor
+        >>> X, y = load_diabetes(return_X_y=True)
+        >>> reg = C2CRegressor(random_state=0).fit(X[:300], y[:300])
+        >>> lower, upper = reg.predict_interval(X[300:], coverage=0.8)
+        >>> bool(0.7 < ((lower <= y[300:]) & (y[300:] <= upper)).mean() < 0.9)
+        True
         """
         if not 0.0 < coverage < 1.0:
             raise ValueError(f"coverage must be between 0 and 1, both excluded. Got {coverage!r}.")
@@ -275,9 +285,8 @@ class C2CRegressor(
         return tuple(map(targets.given, prediction_interval(self, X, targets, coverage)))
 
     def _encode(self, y, weight, known, increment):
-        targets, y = real_targets(
-            y, self.loss, is_part=increment is not None, quantile=float(self.quantile)
-        )
+        is_part, quantile = increment is not None, float(self.quantile)
+        targets, y = real_targets(y, self.loss, is_part=is_part, quantile=quantile)
         _refuse_others(targets, known, "warm_start=True" if increment is None else "partial_fit")
         return targets, y, weight
 
