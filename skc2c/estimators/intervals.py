@@ -89,12 +89,11 @@ def _kernels_of_folds(kernel, n_networks, n_folds):
 
 
 def prediction_interval(estimator, X, targets, coverage):
-    """Bounds of the CV+ interval.
+    """Bounds of the CV+ interval. See `C2CRegressor.predict_interval`.
 
     Parameters
     ----------
     estimator : C2CRegressor
-        Fitted with folds.
     X : ndarray or CSR matrix of shape (n, D)
     targets : RealTargets
     coverage : float
@@ -104,6 +103,13 @@ def prediction_interval(estimator, X, targets, coverage):
     lower, upper : ndarray of shape (n, T)
     """
     record = estimator._conformal
+    if not 0.0 < coverage < 1.0:
+        raise ValueError(f"coverage must be between 0 and 1, both excluded. Got {coverage!r}.")
+    if record is None:
+        raise ValueError(
+            "predict_interval needs a fit with folds, which leave rows out: cv=4, and neither "
+            "early_stopping nor warm_start nor partial_fit."
+        )
     h = outputs(*network_of_folds(estimator), X, map_in_order).astype(np.float64)
     h = h.reshape(len(h), len(record["intercepts"]), -1)
     size = max(1, _BLOCK // record["shares"].size)

@@ -274,14 +274,7 @@ class C2CRegressor(
         >>> bool(0.7 < ((lower <= y[300:]) & (y[300:] <= upper)).mean() < 0.9)
         True
         """
-        if not 0.0 < coverage < 1.0:
-            raise ValueError(f"coverage must be between 0 and 1, both excluded. Got {coverage!r}.")
         X, targets = self._check_X(X), self._targets()
-        if self._conformal is None:
-            raise ValueError(
-                "predict_interval needs a fit with folds, which leave rows out: cv=4, and neither "
-                "early_stopping nor warm_start nor partial_fit."
-            )
         return tuple(map(targets.given, prediction_interval(self, X, targets, coverage)))
 
     def _encode(self, y, weight, known, increment):
