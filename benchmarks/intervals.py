@@ -23,6 +23,7 @@ from pathlib import Path
 
 import numpy as np
 from scipy import stats
+from scipy.stats import gmean
 from sklearn.ensemble import HistGradientBoostingRegressor
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import train_test_split
@@ -190,7 +191,7 @@ def names(records):
 
 
 def summary(records):
-    """For each coverage asked for: coverage, width, score and time, means over the sets."""
+    """Over the sets: mean coverage and its range, geometric means of width, score and time."""
     for asked in COVERAGES:
         lines = []
         for name in names(records):
@@ -203,11 +204,18 @@ def summary(records):
                     name,
                     f"{np.mean(list(covered.values())):.3f}",
                     f"{min(covered.values()):.3f} to {max(covered.values()):.3f}",
-                    *(f"{np.mean(list(of_name(f).values())):.3f}" for f in ("width", "score")),
-                    f"{np.exp(np.mean([np.log(time[s] / base[s]) for s in time])):.1f}",
+                    *(f"{gmean(list(of_name(f).values())):.3f}" for f in ("width", "score")),
+                    f"{gmean([time[s] / base[s] for s in time]):.1f}",
                 ]
             )
-        header = [f"asked for {asked}", "coverage", "of a set", "width", "score", "fit time"]
+        header = [
+            f"asked for {asked}",
+            "coverage",
+            "lowest to highest",
+            "width",
+            "score",
+            "fit time",
+        ]
         yield markdown(header, lines)
 
 
