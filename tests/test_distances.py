@@ -67,9 +67,13 @@ def test_the_metric_is_the_distance_of_close_outputs(rng, likelihood, name):
     )
     h, dh = rng.normal(size=(2, 6, likelihood.n_outputs(3)))
     form = factor * (dh * metric(h, dh)).sum(axis=1)
-    step = 1e-4
-    both = (distance(h, h + step * dh)[0] + distance(h, h - step * dh)[0]) / 2
-    assert_allclose(both / step**2, form, rtol=1e-5)
+
+    def at(step):
+        both = distance(h, h + step * dh)[0] + distance(h, h - step * dh)[0]
+        return both / (2 * step**2)
+
+    # Third derivatives may jump: the error is proportional to the step then, and drops out.
+    assert_allclose(2 * at(5e-5) - at(1e-4), form, rtol=1e-5)
 
 
 @each_likelihood

@@ -70,6 +70,9 @@ def divergence(loss, h, other):
         return 0.5 * (t - s + (np.exp(s) + (m - n) ** 2) / np.exp(t) - 1).sum(axis=1)
     if loss == "poisson":
         return (np.exp(h) * (h - other) - np.exp(h) + np.exp(other)).sum(axis=1)
+    if loss == "quantile":  # Laplace distributions of scale 2
+        half = 0.5 * abs(h - other)
+        return (half + np.exp(-half) - 1).sum(axis=1)
     if loss == "binary_log_loss":
         p, q = expit(h), expit(other)
         return (p * np.log(p / q) + (1 - p) * np.log((1 - p) / (1 - q))).sum(axis=1)
