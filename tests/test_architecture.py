@@ -181,6 +181,7 @@ KNOWN = {
     ("estimators/targets/reals.py", "gaussian_nll"),
     ("estimators/targets/reals.py", "quantile"),
     ("estimators/saved.py", "squared_error"),  # what there was before there was a choice
+    ("estimators/saved.py", "quantile"),  # the parameter of this name
     ("estimators/scikit_learn_export.py", "squared_error"),  # all that scikit-learn once had
     ("estimators/scikit_learn_export.py", "identity"),  # its name where nothing is hidden
     ("estimators/scikit_learn_export.py", "lbfgs"),  # scikit-learn's own

@@ -12,6 +12,64 @@ _BLOCK = 2**20
 _HALVINGS = 60
 
 
+class PredictionIntervalMixin:
+    """Adds `predict_interval` to a regressor that is fitted with folds."""
+
+    def predict_interval(self, X, coverage=0.9):
+        """Predict intervals that hold a given part of new targets.
+
+        These are CV+ intervals [1]_, made of the errors out of fold; no further fit is needed.
+        Each training row i contributes two values: the prediction for x by the networks that were
+        not trained on row i, less and plus their error at row i. The bounds are quantiles of these,
+        at ``1 - coverage`` of the lower and at `coverage` of the upper ones. With
+        ``loss='gaussian_nll'`` errors are in units of the predicted standard deviation, so that
+        intervals are wide where targets are uncertain.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+        coverage : float, default=0.9
+            Part of new targets that the intervals should hold, between 0 and 1, both excluded. It
+            is that of each output if there are several.
+
+        Returns
+        -------
+        lower, upper : ndarray of shape (n_samples,) or (n_samples, n_outputs)
+            Bounds of the intervals, in the units of y. They are infinite if fewer than
+            ``coverage / (1 - coverage)`` training rows were left out of a fold.
+
+        Raises
+        ------
+        ValueError
+            If `coverage` is out of range, or the estimator was fitted without folds.
+
+        Notes
+        -----
+        If rows are exchangeable and networks know nothing of the rows left out, a new target is in
+        its interval with a probability of at least ``2 coverage - 1 - sqrt(2 / n_samples)``, and
+        typically close to `coverage`. Here the rows left out choose how long to train and which
+        networks to average, and all rows determine the scaling, so the guarantee does not strictly
+        apply. Every row counts once, whatever its weight.
+
+        References
+        ----------
+        .. [1] R. F. Barber, E. J. Candes, A. Ramdas and R. J. Tibshirani, "Predictive inference
+           with the jackknife+", Annals of Statistics 49(1), 2021.
+
+        Examples
+        --------
+        >>> from sklearn.datasets import load_diabetes
+        >>> from skc2c import C2CRegressor
+        >>> X, y = load_diabetes(return_X_y=True)
+        >>> reg = C2CRegressor(random_state=0).fit(X[:300], y[:300])
+        >>> lower, upper = reg.predict_interval(X[300:], coverage=0.8)
+        >>> bool(0.7 < ((lower <= y[300:]) & (y[300:] <= upper)).mean() < 0.9)
+        True
+        """
+        X, targets = self._check_X(X), self._targets()
+        return tuple(map(targets.given, prediction_interval(self, X, targets, coverage)))
+
+
 def conformal_attributes(ingredients, training, found):
     """Fitted attribute that prediction intervals are made of; None if y is a class."""
     targets, plan, units = ingredients.targets, training.plan, training.units

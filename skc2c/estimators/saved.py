@@ -12,6 +12,7 @@ _PARAMETERS_BEFORE = {
     "scoring": None,
     "n_jobs": None,
     "loss": "squared_error",
+    "quantile": 0.5,
     "class_weight": None,
 }
 # The same for fitted attributes.
@@ -22,6 +23,8 @@ _ATTRIBUTES_BEFORE = {
     "embedding_columns_": None,
     "embedding_frequencies_": None,
     "target_scale_": None,
+    "_quantile": None,
+    "_conformal": None,
     "_state": None,
 }
 # Fitted attributes that were what a parameter is.
@@ -41,7 +44,7 @@ _OF_FUNCTION = (
     "embedding_columns_",
     "embedding_frequencies_",
 )
-_OF_TRAINING = ("alpha_", "epsilon_", "_state")
+_OF_TRAINING = ("alpha_", "epsilon_", "_conformal", "_state")
 
 
 def stamped(state):
