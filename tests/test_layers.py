@@ -24,6 +24,7 @@ from skc2c.network.dense import Dense
 from skc2c.network.fourier_features import FourierFeatures
 from skc2c.network.input_scaling import InputScaling
 from skc2c.network.layer import Layer
+from skc2c.network.normalization import NormalizedDense
 
 KINKED = set(ACTIVATIONS) - set(oracles.SMOOTH)
 N, K, C, M = 5, 3, 2, 2  # rows, members, copies of each row, directions at each
@@ -115,7 +116,8 @@ def kinds(base=Layer):
 
 def test_every_kind_of_layer_has_a_case():
     own = [kind for kind in kinds() if kind.__module__.startswith("skc2c.")]
-    defined = {kind for kind in own if not isabstract(kind)}
+    # In a normalised layer rows depend on each other: it has tests of its own.
+    defined = {kind for kind in own if not isabstract(kind)} - {NormalizedDense}
     assert defined <= {type(case.layer) for case in CASES.values()}
 
 

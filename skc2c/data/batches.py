@@ -3,6 +3,11 @@
 import numpy as np
 
 
+def even_size(size, n):
+    """Return the size of batches that are as many as of the given size, but all about as large."""
+    return -(-n // -(-n // size))
+
+
 class Dealer:
     """Deals rows in batches, pass after pass.
 

@@ -57,7 +57,8 @@ def assemble(estimator, ingredients, previous, as_fitted, is_partial=False):
     train = train if solver.is_stochastic else train.canonical()
     units = _units(ingredients, train, previous, is_partial)
     train = ingredients.scaled(train, units)
-    network = Network(ingredients.layer_units, estimator.activation, _front(estimator, train))
+    shape = ingredients.layer_units, estimator.activation, _front(estimator, train)
+    network = Network(*shape, estimator.normalization)
     if previous is not None:
         network = _going_on(previous, network, targets, is_partial)
         if previous.state["streams"] is not None:
@@ -72,15 +73,15 @@ def assemble(estimator, ingredients, previous, as_fitted, is_partial=False):
         solver=solver,
         train=train,
         pool=pool,
-        theta=_start(network, ingredients, units, previous, targets.start(train.y, train.weight)),
+        theta=_start(estimator, network, ingredients, units, previous, train),
         streams=streams,
         epsilon=ingredients.epsilon,
-        score=_score(estimator, network, ingredients, held_out, units, as_fitted),
         batch_size=batch_size(estimator, train if pool is None else pool, solver),
         solver_state=_solver_state(ingredients, units, previous),
         **_settings(estimator) | ({"max_iter": 1} if is_partial else {}),
     )
-    return Training(plan, units)
+    score = _score(estimator, ingredients, held_out, units, plan.fitted, as_fitted)
+    return Training(replace(plan, score=score), units)
 
 
 def _units(ingredients, train, previous, is_partial):
@@ -174,12 +175,14 @@ def _shape(network):
     return network.layer_units, network.activation
 
 
-def _start(network, ingredients, units, previous, offset):
+def _start(estimator, network, ingredients, units, previous, train):
     """Theta to start from: the network's parameters, then those of the penalty itself."""
     penalty, dtype = ingredients.penalty, ingredients.dtype
     extra = penalty.initial_parameters(network.n_outputs)
     if previous is None:
-        theta = network.initialize(ingredients.streams.initial, dtype)
+        scale = float(estimator.init_scale)
+        theta = network.initialize(ingredients.streams.initial, dtype, scale)
+        offset = ingredients.targets.start(train.y, train.weight)
         theta = theta if offset is None else network.shifted(theta, offset)
         return np.concatenate([theta, extra], dtype=dtype)
     theta = network.pack(*units.unfold(previous.coefs, previous.intercepts), dtype)
@@ -201,17 +204,23 @@ def batch_size(estimator, rows, solver):
     return estimator.batch_size
 
 
-def _score(estimator, network, ingredients, held_out, units, as_fitted):
+def _score(estimator, ingredients, held_out, units, folded, as_fitted):
     """Score of parameters on the held-out rows, or None."""
     if held_out is None:
         return None
     if estimator.scoring is not None:
         scorer = check_scoring(estimator, estimator.scoring)
         y = ingredients.targets.given(held_out.y)
-        return lambda theta: float(scorer(as_fitted(network, units, theta), held_out.X, y))
+
+        def score(theta):
+            network, theta = folded(theta)
+            return float(scorer(as_fitted(network, units, theta), held_out.X, y))
+
+        return score
     held_out = ingredients.scaled(held_out, units)
 
     def negative_loss(theta):
+        network, theta = folded(theta)
         h = outputs(network, theta[: network.size], held_out.X, map_in_order)
         nll, _ = ingredients.targets.likelihood.nll_and_gradient(held_out.y, h)
         return -float(np.average(nll, weights=held_out.weight))

@@ -116,8 +116,7 @@ def assemble(estimator, ingredients, folds):
     rows = ingredients.scaled(labelled, units)
     pool = ingredients.pool(rows)
     plan = CrossPlan(
-        layer_units=ingredients.layer_units,
-        activation=estimator.activation,
+        **_network(estimator, ingredients),
         likelihood=targets.likelihood,
         penalty=ingredients.penalty,
         epsilon=ingredients.epsilon,
@@ -139,6 +138,16 @@ def assemble(estimator, ingredients, folds):
     )
     ends = _ends(estimator.max_iter, ingredients.solver, plan.n_batches)
     return CrossTraining(replace(plan, ends=ends), units, rows)
+
+
+def _network(estimator, ingredients):
+    """What is said of each network."""
+    return {
+        "layer_units": ingredients.layer_units,
+        "activation": estimator.activation,
+        "normalization": estimator.normalization,
+        "init_scale": float(estimator.init_scale),
+    }
 
 
 def _seeds(rng, n):

@@ -25,8 +25,9 @@ def function_of_one(ingredients, network, units, theta, dtype):
 def attributes_of_one(ingredients, training, found, dtype):
     """Fitted attributes of an estimator with one network."""
     plan = training.plan
+    network, theta = plan.fitted(found.theta)
     return {
-        **function_of_one(ingredients, plan.network, training.units, found.theta, dtype),
+        **function_of_one(ingredients, network, training.units, theta, dtype),
         "alpha_": plan.alpha,
         "n_iter_": found.n_iter,
         "t_": found.n_iter * len(plan.train),

@@ -14,6 +14,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from skc2c.estimators.callbacks import CallbackSupportMixin, Tasks, rows_of
 from skc2c.estimators.fitted import network_as_one, network_of, scaling_of
 from skc2c.estimators.ingredients import Previous, gather, hidden_units
+from skc2c.estimators.normalization import check_normalization
 from skc2c.estimators.reports import divergence_message
 from skc2c.estimators.saved import completed, require_training_state, stamped
 from skc2c.estimators.targets import Units
@@ -60,6 +61,8 @@ class Perceptron(CallbackSupportMixin, BaseEstimator, ABC):
         "cv": [Interval(Integral, 2, None, closed="left"), "cv_object", None],
         "input_scaling": [StrOptions({"robust"}), None],
         "numeric_embedding": [StrOptions({"auto", "fourier"}), None],
+        "normalization": [StrOptions({"batch"}), None],
+        "init_scale": [_POSITIVE],
         "l2": [_NON_NEGATIVE],
         "solver": [StrOptions(set(SOLVERS)), Solver],
         "batch_size": [StrOptions({"auto"}), _COUNT],
@@ -117,6 +120,8 @@ class Perceptron(CallbackSupportMixin, BaseEstimator, ABC):
         self._validate_params()
         settings = {"penalty": make_penalty(self.penalty), "solver": make_solver(self.solver)}
         settings["hidden_units"] = hidden_units(self.hidden_layer_sizes)
+        if self.normalization is not None:
+            check_normalization(self, **settings, is_partial=increment is not None)
         previous = self._previous(increment is not None)
         # scikit-learn's checks set attributes; these are set on a stand-in.
         checked, draws = copy.copy(self), copy.deepcopy(self.random_state)

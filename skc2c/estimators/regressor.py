@@ -108,6 +108,8 @@ class C2CRegressor(
         cv=4,
         input_scaling="robust",
         numeric_embedding="auto",
+        normalization=None,
+        init_scale=1.0,
         solver="adam",
         batch_size="auto",
         learning_rate_init=0.01,

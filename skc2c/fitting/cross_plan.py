@@ -65,6 +65,8 @@ class CrossPlan:
     patience : float
         A candidate goes on while its loss falls from end to end by more than this part.
     verbose : bool
+    normalization, init_scale
+        As the parameters of the estimator.
     """
 
     layer_units: tuple
@@ -87,6 +89,8 @@ class CrossPlan:
     offset: np.ndarray | None
     patience: float
     verbose: bool = False
+    normalization: str | None = None
+    init_scale: float = 1.0
 
     @cached_property
     def left_out(self):

@@ -12,6 +12,7 @@ from skc2c.fitting.problems import Batchwise, FullBatch
 from skc2c.likelihoods.likelihood import Likelihood
 from skc2c.machine.threads import blas_threads_taken, map_in_order
 from skc2c.network import Network
+from skc2c.network.folding import fold
 from skc2c.objective import Objective
 from skc2c.penalties import Penalty
 from skc2c.random_streams import restored, state_of
@@ -100,6 +101,10 @@ class Plan:
         parts = self.network, self.likelihood, self.penalty, self.train, self.pool
         settings = {name: getattr(self, name) for name in ("alpha", "epsilon", "l2", "penalized")}
         return Objective.of_rows(*parts, **settings, over_blocks=map_in_order)
+
+    def fitted(self, theta):
+        """The network that predicts, which has no normalisation, and its parameters."""
+        return fold(self.network, theta, self.train if self.pool is None else self.pool)
 
     @property
     def monitor(self):

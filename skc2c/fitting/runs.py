@@ -7,6 +7,7 @@ import numpy as np
 
 from skc2c.fitting.problems import FullBatch, n_rows
 from skc2c.network import Members, Network
+from skc2c.network.folding import fold
 from skc2c.objective import Objective
 from skc2c.objective.members import MembersObjective, MembersTerm
 from skc2c.penalties import NoPenalty
@@ -49,11 +50,17 @@ class Run:
     @property
     def single(self):
         """The network of each member."""
-        return Network(self.plan.layer_units, self.plan.activation, self.front)
+        return Network(*self._shape)
+
+    @property
+    def _shape(self):
+        plan = self.plan
+        return plan.layer_units, plan.activation, self.front, plan.normalization
 
     def _initial_parameters(self):
         """Parameters of each member to start from, in the dtype of the rows."""
-        thetas = [self.single.initialize(rng, self.plan.rows.X.dtype) for rng in self.initial]
+        settings = self.plan.rows.X.dtype, self.plan.init_scale
+        thetas = [self.single.initialize(rng, *settings) for rng in self.initial]
         if self.plan.offset is None:
             return thetas
         return [self.single.shifted(theta, self.plan.offset) for theta in thetas]
@@ -71,9 +78,16 @@ class Run:
         self.n_steps = stop
         parts = zip(self.members, self._parameters(), self._unfinished(), strict=True)
         return {
-            member: (self.single, theta, self.curves[member] + latest)
+            member: (*self._fitted(member, theta), self.curves[member] + latest)
             for member, theta, latest in parts
         }
+
+    def _fitted(self, member, theta):
+        """The network of a member that predicts, and its parameters."""
+        train, pool = _rows_of(self.plan, member[1])
+        if pool is None:
+            return fold(self.single, theta, self.plan.rows.select(train))
+        return fold(self.single, theta, self.plan.pool.select(pool))
 
     def _unfinished(self):
         """Loss of each member in an epoch that has begun: lists of one value, or empty ones."""
@@ -104,7 +118,7 @@ class SideBySide(Run):
         self._prepare()
 
     def _network(self, k):
-        return Members(self.plan.layer_units, self.plan.activation, self.front, k=k)
+        return Members(*self._shape, k=k)
 
     def _prepare(self):
         self.network = self._network(len(self.members))

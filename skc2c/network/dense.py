@@ -63,8 +63,11 @@ class Dense(Layer):
         fan_in, fan_out = self.shape
         bound = math.sqrt(6.0 * gain / (fan_in + fan_out))
         theta[self.weights] = rng.uniform(-bound, bound, fan_in * fan_out)
-        bound = 1.0 / math.sqrt(fan_in)
-        theta[self.others] = rng.uniform(-bound, bound, fan_out)
+        self._initialize_others(theta, rng)
+
+    def _initialize_others(self, theta, rng):
+        bound = 1.0 / math.sqrt(self.n_in)
+        theta[self.others] = rng.uniform(-bound, bound, self.n_out)
 
     def evaluate(self, theta, rows):
         z = rows @ self.kernel(theta)

@@ -21,7 +21,7 @@ class Members(Network):
 
     Parameters
     ----------
-    layer_units, activation, front
+    layer_units, activation, front, normalization
         As for `Network`: the shape of each member.
     k : int
         How many members.
@@ -32,13 +32,13 @@ class Members(Network):
     @property
     def single(self):
         """One of the members."""
-        return Network(self.layer_units, self.activation, self.front)
+        return Network(self.layer_units, self.activation, self.front, self.normalization)
 
     @property
     def behind(self):
         """The members behind the layers in front, which must have no parameters."""
         units = self.dense_layers[0].n_in, *self.layer_units[1:]
-        return Members(units, self.activation, k=self.k)
+        return Members(units, self.activation, normalization=self.normalization, k=self.k)
 
     @property
     def size(self):

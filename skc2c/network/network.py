@@ -9,17 +9,15 @@ Shapes: ``n`` rows, ``D`` inputs, ``K`` outputs, ``H`` units of a hidden layer,
 ``m`` directions.
 """
 
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, fields
 from functools import cached_property
-from itertools import accumulate, pairwise
 
 import autograd.numpy as anp
 import numpy as np
 
-from skc2c.network.activations import ACTIVATIONS
-from skc2c.network.dense import Dense
 from skc2c.network.jacobians import jacobian, pulled, squared_jacobian
 from skc2c.network.passes import Layout, linearize, through, through_fixed
+from skc2c.network.stack import layers_of
 
 
 @dataclass(frozen=True)
@@ -35,6 +33,9 @@ class Network:
         Activation of the hidden layers, a key of ``ACTIVATIONS``; the output is linear.
     front : tuple of Layer, default=()
         Layers of other kinds between the input and the first dense layer.
+    normalization : {'batch'} or None, default=None
+        ``'batch'``: hidden units are normalised over the rows that pass together. Rows then
+        depend on each other; `fold` makes a plain network of it.
 
     Notes
     -----
@@ -45,6 +46,7 @@ class Network:
     layer_units: tuple
     activation: str
     front: tuple = ()
+    normalization: str | None = None
 
     def __getstate__(self):
         """Pickle the description only: activations are functions, which are told by identity."""
@@ -53,20 +55,7 @@ class Network:
     @cached_property
     def layers(self):
         """The layers from input to output, each with its place in theta."""
-        unplaced = [*self.front, *self._dense()]
-        weights = _slices(0, [layer.n_weights for layer in unplaced])
-        others = _slices(weights[-1].stop, [layer.n_others for layer in unplaced])
-        places = zip(unplaced, weights, others, strict=True)
-        return tuple(replace(layer, weights=w, others=o) for layer, w, o in places)
-
-    def _dense(self):
-        below, *above = self.layer_units
-        shapes = pairwise([self.front[-1].n_out if self.front else below, *above])
-        names = [self.activation] * (len(above) - 1) + ["identity"]
-        return [
-            Dense(shape=shape, activation=ACTIVATIONS[name])
-            for shape, name in zip(shapes, names, strict=True)
-        ]
+        return layers_of(self.layer_units, self.activation, self.front, self.normalization)
 
     @property
     def dense_layers(self):
@@ -107,13 +96,15 @@ class Network:
         """Units of the widest layer."""
         return max(self.n_features, *(layer.n_out for layer in self.layers))
 
-    def initialize(self, rng, dtype):
+    def initialize(self, rng, dtype, scale=1.0):
         """Draw theta: uniform Glorot and He kernels, small uniform biases.
 
         Parameters
         ----------
         rng : numpy.random.Generator
         dtype : dtype
+        scale : float, default=1.0
+            Factor on all kernels.
 
         Returns
         -------
@@ -133,6 +124,7 @@ class Network:
         for layer in self.layers:
             gain = layer.activation.gain if layer in between_hidden else 1.0
             layer.initialize(theta, rng, gain)
+        theta[: self.n_weights] *= scale
         return theta.astype(dtype)
 
     def shifted(self, theta, offset):
@@ -217,7 +209,8 @@ class Network:
         )
 
     def _layout(self, n):
-        return self._flat_layout
+        # Normalisation needs to know whose rows pass together: those of a single member.
+        return self._flat_layout if self.normalization is None else Layout(self.size, 1, n)
 
     @cached_property
     def _flat_layout(self):
@@ -239,12 +232,20 @@ class Network:
         J : ndarray of shape (n, K, D) or (n, S, D)
             ``dh/dx``, or ``seeds dh/dx``.
         """
+        self._require_separate_rows()
         if not self.front:
             return jacobian(theta, seeds, X=X, layers=self.layers)
         if self._n_fixed < len(self.front):
             return self._jacobian_by_tangents(theta, X, seeds)
         features, maps = through_fixed(self.front, X)
         return pulled(jacobian(theta, seeds, X=features, layers=self.dense_layers), maps=maps)
+
+    def _require_separate_rows(self):
+        if self.normalization is not None:
+            raise ValueError(
+                f"normalization={self.normalization!r} makes outputs depend on all rows of a "
+                "batch: they have no Jacobian for each row. Use another penalty."
+            )
 
     @cached_property
     def _n_fixed(self):
@@ -274,6 +275,7 @@ class Network:
         -------
         norm : ndarray of shape (n,)
         """
+        self._require_separate_rows()
         scale = np.full(self.n_features, scale, dtype=X.dtype)
         if not self.front:
             return squared_jacobian(theta, seeds, X=X, layers=self.layers, scale=scale)
@@ -293,8 +295,3 @@ class Network:
         linearization : Linearization
         """
         return linearize(theta, X, self.layers, self._layout(X.shape[0]))
-
-
-def _slices(start, sizes):
-    edges = list(accumulate(sizes, initial=start))
-    return [slice(*edge) for edge in pairwise(edges)]

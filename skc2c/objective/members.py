@@ -5,7 +5,7 @@ from functools import cached_property
 
 import numpy as np
 
-from skc2c.data.batches import Deal, MemberDealer
+from skc2c.data.batches import Deal, MemberDealer, even_size
 from skc2c.differentiable import differentiable
 from skc2c.objective.term import Term, add_decay
 
@@ -41,9 +41,10 @@ class MembersTerm(Term):
         """Sum of the sample weights of each member, (k,)."""
         return np.array([self.rows.weight[rows].sum(dtype=np.float64) for rows in self.members])
 
-    def batch_size(self, size):
+    def size_of_batch(self, size):
         """Rows of a batch of this term for each member, where `size` is the usual number."""
-        return max(1, min(round(self.share * size), self.n_per_pass))
+        size = max(1, min(round(self.share * size), self.n_per_pass))
+        return size if self.network.normalization is None else even_size(size, self.n_per_pass)
 
     def on_batch(self, theta, batch, rng):
         """Estimates of the members' objectives, and their gradients.
@@ -173,7 +174,9 @@ class MembersObjective:
         pairs = zip(self.terms, rngs, strict=False)
         return Deal(
             [
-                MemberDealer(term.members, term.n_per_pass, term.batch_size(size), rng, term.period)
+                MemberDealer(
+                    term.members, term.n_per_pass, term.size_of_batch(size), rng, term.period
+                )
                 for term, rng in pairs
             ]
         )

@@ -90,9 +90,9 @@ class Objective:
         -------
         deal : Deal
         """
-        counts = [len(term.rows) for term in self.terms]
-        pairs = zip(counts, rngs, strict=False)
-        return Deal([Dealer(n, min(size, counts[0], n), rng) for n, rng in pairs])
+        size = min(size, len(self.terms[0].rows))
+        pairs = zip(self.terms, rngs, strict=False)
+        return Deal([Dealer(len(t.rows), t.size_of_batch(size), rng) for t, rng in pairs])
 
     def on_batch(self, theta, batches, rng):
         """An unbiased estimate of the objective and its gradient, from a batch of each term."""

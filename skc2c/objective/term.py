@@ -12,6 +12,7 @@ from functools import cached_property
 import numpy as np
 from autograd.core import make_vjp
 
+from skc2c.data.batches import even_size
 from skc2c.data.rows import Rows
 from skc2c.differentiable import differentiable
 from skc2c.likelihoods.likelihood import Likelihood
@@ -49,6 +50,12 @@ class Term:
     epsilon: float | np.ndarray
     l2: float
     rows: Rows
+
+    def size_of_batch(self, size):
+        """Rows of a batch of this term, where `size` is the usual number."""
+        size = min(size, len(self.rows))
+        # The statistics of a last batch of a few rows would say nothing.
+        return size if self.network.normalization is None else even_size(size, len(self.rows))
 
     def on_batch(self, theta, batch, rng):
         """An unbiased estimate of the term and its gradient, from some rows.

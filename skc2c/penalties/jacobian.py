@@ -37,6 +37,7 @@ class Jacobian(Perturbing):
     """
 
     needs_no_label = True
+    needs_jacobian = True
     n_copies = 0
     _parameter_constraints = {
         "perturbation": PERTURBATION,

@@ -47,6 +47,9 @@ class Penalty(BaseEstimator, ABC):
         Whether rows without a label contribute to the penalty.
     needs_mean_response : bool, default=False
         Whether ``value`` needs the mean response over all rows (see `Outputs`).
+    needs_jacobian : bool, default=False
+        Whether ``value`` needs derivatives of each row's output with respect to that row, which
+        normalisation by batch does not leave.
     reads_theta : bool, default=True
         Whether ``value`` depends on theta other than through the outputs. If not, the trace
         starts at the outputs, which is faster.
@@ -81,6 +84,7 @@ class Penalty(BaseEstimator, ABC):
     holds_clean = False
     needs_no_label = False
     needs_mean_response = False
+    needs_jacobian = False
     reads_theta = True
     takes_sparse = False
     _parameter_constraints: dict = {}

@@ -156,6 +156,37 @@ def adversarial(rng, linearization, metric, epsilon, n_power_iterations):
     return _scaled(direction, scale)
 
 
+def from_afar(rng, linearization, linearize, slope, epsilon, distance):
+    """The perturbation of length epsilon along the gradient of a cost at a point far away.
+
+    Parameters
+    ----------
+    rng : numpy.random.Generator
+    linearization : Linearization
+        The network at the clean rows.
+    linearize : callable
+        ``dx -> Linearization`` at perturbed rows.
+    slope : callable
+        ``(h, far) -> gradient``, all (n, K): that of the cost with respect to the output at the
+        perturbed rows.
+    epsilon : float or ndarray of shape (D,)
+    distance : float
+        How far away that point is, in multiples of epsilon, in a random direction.
+
+    Returns
+    -------
+    dx : ndarray of shape (n, D)
+        ``epsilon * u`` with ``||u|| = 1``.
+    """
+    h = linearization.h
+    scale, relative = _scales(epsilon, h.dtype)
+    start = gaussian(rng, (len(h), linearization.n_features), relative > 0.0, h.dtype)
+    start = normalize(start, start)
+    far = linearize(_scaled(start, scale * h.dtype.type(distance)))
+    gradient = _scaled(far.vjp(slope(h, far.h)), relative)
+    return _scaled(normalize(gradient, start), scale)
+
+
 def _scales(epsilon, dtype):
     """The radius as an array, and the same with the largest entry (if any) divided out.
 
