@@ -10,6 +10,7 @@ import oracles
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from oracles import LIKELIHOODS, SMOOTH, VARIANTS, add_parameters, assert_gradient, draw_targets
+from scipy import sparse
 
 from skc2c import C2CClassifier, C2CRegressor
 from skc2c.data.batches import even_size
@@ -314,11 +315,24 @@ def test_fitted_estimators_are_plain_networks(moons, settings):
     clf = C2CClassifier(**settings, random_state=0).fit(X, y)
     assert clf.score(X, y) > (0.97 if clf.validation_scores_ is None else 0.87)
     # The output by hand, from what is public.
-    h = oracles_output(clf, X)
+    h = decision_by_hand(clf, X)
     assert_allclose(clf.decision_function(X), h[:, 0], rtol=1e-6, atol=1e-8)
 
 
-def oracles_output(clf, X):
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+def test_sparse_rows_and_weights_do_not_break_it(moons):
+    X, y = moons
+    settings = ONE | {"max_iter": 5, "input_scaling": None}
+    dense = C2CClassifier(**settings, random_state=0).fit(X, y)
+    thin = C2CClassifier(**settings, random_state=0).fit(sparse.csr_matrix(X), y)
+    assert_allclose(thin.decision_function(X), dense.decision_function(X), rtol=1e-4, atol=1e-5)
+    weight = np.where(np.arange(400) < 300, 2.0, 0.0)
+    weighted = C2CClassifier(**settings, random_state=0).fit(X, y, weight)
+    some = C2CClassifier(**settings, random_state=0).fit(X[:300], y[:300])
+    assert_allclose(weighted.decision_function(X), some.decision_function(X), rtol=1e-3, atol=1e-3)
+
+
+def decision_by_hand(clf, X):
     z = (X - clf.input_center_) * clf.input_scale_
     h = z / np.sqrt(1 + (z / 3) ** 2)
     if clf.embedding_columns_ is not None:

@@ -11,7 +11,7 @@ def fold(network, theta, rows):
     """Return the network without normalisation that a normalised one is at given rows.
 
     Mean and variance of every unit are those over all of the rows, layer after layer, with the
-    layers below already folded.
+    layers below already folded. As in training, each row counts once, whatever its weight.
 
     Parameters
     ----------
