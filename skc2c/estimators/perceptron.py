@@ -118,10 +118,7 @@ class Perceptron(CallbackSupportMixin, BaseEstimator, ABC):
         """Fit, and set all attributes at the end: an error leaves `self` as it was."""
         keep_freed_memory()
         self._validate_params()
-        settings = {"penalty": make_penalty(self.penalty), "solver": make_solver(self.solver)}
-        settings["hidden_units"] = hidden_units(self.hidden_layer_sizes)
-        if self.normalization is not None:
-            check_normalization(self, **settings, is_partial=increment is not None)
+        settings = self._settings(increment is not None)
         previous = self._previous(increment is not None)
         # scikit-learn's checks set attributes; these are set on a stand-in.
         checked, draws = copy.copy(self), copy.deepcopy(self.random_state)
@@ -148,6 +145,17 @@ class Perceptron(CallbackSupportMixin, BaseEstimator, ABC):
         replace_fitted(self, of_X(checked) | attributes)
         tasks.finish()
         return self
+
+    def _settings(self, is_partial):
+        """What some of the parameters stand for."""
+        settings = {
+            "penalty": make_penalty(self.penalty),
+            "solver": make_solver(self.solver),
+            "hidden_units": hidden_units(self.hidden_layer_sizes),
+        }
+        if self.normalization is not None:
+            check_normalization(self, **settings, is_partial=is_partial)
+        return settings
 
     def _fit_increment(self, X, y, weight, X_unlabeled, classes=None):
         """Update one network with one epoch."""

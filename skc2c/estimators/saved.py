@@ -13,6 +13,8 @@ _PARAMETERS_BEFORE = {
     "n_jobs": None,
     "loss": "squared_error",
     "quantile": 0.5,
+    "normalization": None,
+    "init_scale": 1.0,
     "class_weight": None,
 }
 # The same for fitted attributes.

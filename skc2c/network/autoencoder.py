@@ -9,6 +9,7 @@ from skc2c.differentiable import differentiable
 from skc2c.network.activations import ACTIVATIONS
 from skc2c.network.network import Network
 from skc2c.network.passes import Layout, through
+from skc2c.network.stack import layers_of
 
 
 @dataclass(frozen=True)
@@ -29,11 +30,13 @@ class Autoencoder(Network):
     n_encoding: int = field(kw_only=True)
     code_activation: str = field(kw_only=True, default="identity")
 
-    def _dense(self):
-        layers = super()._dense()
-        code = self.n_encoding - 1
+    @cached_property
+    def layers(self):
+        """The layers from input to output; that of the code has an activation of its own."""
+        layers = list(layers_of(self.layer_units, self.activation, self.front, self.normalization))
+        code = len(self.front) + self.n_encoding - 1
         layers[code] = replace(layers[code], activation=ACTIVATIONS[self.code_activation])
-        return layers
+        return tuple(layers)
 
     @property
     def encoder(self):

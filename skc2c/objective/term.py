@@ -118,7 +118,8 @@ class Term:
     @cached_property
     def _stays_sparse(self):
         """Whether the rows are sparse and neither network nor penalty needs them as an array."""
-        return self.rows.are_wide and not self.network.front and self.penalty.takes_sparse
+        is_plain = not self.network.front and self.network.normalization is None
+        return self.rows.are_wide and is_plain and self.penalty.takes_sparse
 
     def _inputs(self, rows):
         """Clean rows as the network takes them."""

@@ -253,6 +253,10 @@ class VAT(OutputDistance):
     def needs_mean_response(self):
         return self.balance_weight > 0.0
 
+    @property
+    def takes_sparse(self):
+        return self.perturbation == "random" or self.gradient_distance is None
+
     def _adversarial(self, network, likelihood, theta, X, epsilon, linearization):
         arguments = network, likelihood, theta, X, epsilon, linearization
         if self.gradient_distance is None:
