@@ -1,20 +1,28 @@
 """Mutation testing: do the tests notice when one operator or number of the package changes?
 
-Usage: python tests/mutants.py [--rooms objective fitting ...] [--per-file 12] [--seed 0]
+Usage: python tests/mutants.py [--rooms objective fitting ...] [--per-file 30] [--seed 0]
 
-Works on a copy of the checkout. Each mutant is tried against the tests of its room, which stop at
-the first failure; the survivors are printed with their line. A survivor is a missing test,
-unless the change makes no difference that anybody could see.
+Works on a copy of the checkout, in one process and on one thread. Each mutant is tried against the
+tests of its room, which stop at the first failure. A survivor is printed with its line: it is
+a missing test, unless the change makes no difference that anybody could see. Those of which that
+has been argued are in `argued_mutants.py`, and are counted apart.
 """
 
 import argparse
 import ast
+import os
 import random
+import re
 import shutil
 import subprocess
 import sys
 import tempfile
+import time
+from collections import Counter
 from pathlib import Path
+from typing import NamedTuple
+
+from argued_mutants import ARGUED
 
 ROOT = Path(__file__).resolve().parent.parent
 # The tests of each room, the quick ones first.
@@ -27,6 +35,8 @@ ROOMS = {
     "test_distances test_perturbations test_penalties",
     "likelihoods": "test_likelihoods test_regressor test_self_tuning*",
 }
+SCOPES = (ast.FunctionDef, ast.ClassDef)
+ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
 SWAPPED = {
     ast.Add: ast.Sub,
     ast.Sub: ast.Add,
@@ -65,67 +75,133 @@ def _with(node, **fields):
     return type(node)(**{**own, **fields})
 
 
+class Mutant(NamedTuple):
+    """One change of a source: where it is, the line after it and the whole text after it."""
+
+    line: int
+    function: str
+    changed: str
+    text: str
+
+
 def mutants(source):
-    """Line and text of each mutant of a source."""
+    """The mutants of a source."""
     lines = source.splitlines(keepends=True)
     starts = [0]
     for line in lines:
         starts.append(starts[-1] + len(line.encode()))
     raw = source.encode()
-    for node in ast.walk(ast.parse(source)):
+    for node, function in _nodes(ast.parse(source)):
         other = mutated(node)
         if other is not None:
             begin = starts[node.lineno - 1] + node.col_offset
             end = starts[node.end_lineno - 1] + node.end_col_offset
             text = ast.unparse(ast.fix_missing_locations(other))
             text = text if isinstance(node, ast.AugAssign) else f"({text})"
-            yield node.lineno, (raw[:begin] + text.encode() + raw[end:]).decode()
+            text = (raw[:begin] + text.encode() + raw[end:]).decode()
+            changed = text.splitlines()[node.lineno - 1].strip()
+            yield Mutant(node.lineno, function, changed, text)
 
 
-def survives(copy, tests):
-    """Whether the tests pass in the copy."""
-    files = [path for name in tests.split() for path in sorted((copy / "tests").glob(f"{name}.py"))]
+def _nodes(node, function=""):
+    """Every node of a tree, with the dotted name of the class or function that it is in."""
+    for child in ast.iter_child_nodes(node):
+        name = getattr(child, "name", None)
+        inner = f"{function}.{name}".strip(".") if isinstance(child, SCOPES) else function
+        yield child, inner
+        yield from _nodes(child, inner)
+
+
+def first_failure(copy, files, timeout=None):
+    """The test file that fails first in the copy, or None if all pass."""
     command = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", *files]
+    settings = {"cwd": copy, "env": os.environ | ONE_THREAD, "capture_output": True}
     try:
-        return subprocess.run(command, cwd=copy, capture_output=True, timeout=300).returncode == 0
+        done = subprocess.run(command, text=True, timeout=timeout, **settings)
     except subprocess.TimeoutExpired:
-        return False
+        return files[0]
+    failed = re.search(r"^(?:FAILED|ERROR) (\S+?\.py)", done.stdout, re.MULTILINE)
+    return None if done.returncode == 0 else (failed[1] if failed else files[0])
 
 
-def try_file(copy, path, tests, count, rng):
-    """Try some mutants of a file; how many, and the lines of the survivors."""
-    source = path.read_text()
-    found = list(mutants(source))
-    chosen = rng.sample(found, min(count, len(found)))
-    survivors = []
-    for line, text in chosen:
-        path.write_text(text)
-        if survives(copy, tests):
-            changed = text.splitlines()[line - 1].strip()
-            survivors.append(f"{path.relative_to(copy)}:{line}: {changed}")
-            print("  survives", survivors[-1], flush=True)
-    path.write_text(source)
-    return len(chosen), survivors
+class Room:
+    """The tests of a room; the one that found the last mutant is asked first about the next."""
+
+    def __init__(self, copy, name):
+        patterns = ROOMS[name].split()
+        paths = [path for p in patterns for path in sorted((copy / "tests").glob(f"{p}.py"))]
+        self.copy, self.files = copy, [str(path.relative_to(copy)) for path in paths]
+        started = time.monotonic()
+        failure = first_failure(copy, self.files)
+        if failure is not None:
+            raise RuntimeError(f"{failure} fails without any mutant")
+        self.patience = 20.0 + 4.0 * (time.monotonic() - started)
+
+    def survives(self):
+        """Whether the tests pass in the copy."""
+        failure = first_failure(self.copy, self.files, self.patience)
+        if failure in self.files:
+            self.files.sort(key=lambda file: file != failure)
+        return failure is None
+
+    def try_file(self, path, count, seed):
+        """Try some mutants of a file: how many, and the survivors."""
+        source = path.read_text()
+        found = list(mutants(source))
+        chosen = random.Random(f"{seed} {path.name}").sample(found, min(count, len(found)))
+        survivors = []
+        for mutant in chosen:
+            path.write_text(mutant.text)
+            if self.survives():
+                survivors.append(mutant)
+                report(path.relative_to(self.copy), mutant)
+        path.write_text(source)
+        return len(chosen), survivors
+
+
+def report(path, mutant):
+    """Print a survivor, and why no test can see it if that is known."""
+    print(f"  survives {path}:{mutant.line} {mutant.function}: {mutant.changed}")
+    if argument(mutant):
+        print(f"    argued: {argument(mutant)}")
+    sys.stdout.flush()
+
+
+def argument(mutant):
+    """Why no test can see a mutant, or None."""
+    return ARGUED.get((mutant.function, mutant.changed))
+
+
+def parsed_options():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--rooms", nargs="+", default=list(ROOMS), choices=list(ROOMS))
+    parser.add_argument("--per-file", type=int, default=30)
+    parser.add_argument("--seed", type=int, default=0)
+    return parser.parse_args()
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--rooms", nargs="+", default=list(ROOMS), choices=list(ROOMS))
-    parser.add_argument("--per-file", type=int, default=12)
-    parser.add_argument("--seed", type=int, default=0)
-    options = parser.parse_args()
-    rng, total, alive = random.Random(options.seed), 0, 0
+    options, counts = parsed_options(), Counter()
     with tempfile.TemporaryDirectory() as folder:
         copy = Path(folder) / "checkout"
         ignored = shutil.ignore_patterns(".git", "__pycache__", "*.egg-info")
         shutil.copytree(ROOT, copy, ignore=ignored)
-        for room in options.rooms:
-            for path in sorted((copy / "skc2c" / room).glob("*.py")):
+        for name in options.rooms:
+            room = Room(copy, name)
+            for path in sorted((copy / "skc2c" / name).glob("*.py")):
                 if path.name != "__init__.py":
-                    n, survivors = try_file(copy, path, ROOMS[room], options.per_file, rng)
-                    total, alive = total + n, alive + len(survivors)
+                    n, survivors = room.try_file(path, options.per_file, options.seed)
+                    argued = sum(argument(mutant) is not None for mutant in survivors)
+                    counts.update(tried=n, survive=len(survivors), argued=argued)
                     print(f"{path.relative_to(copy)}: {n - len(survivors)} of {n}", flush=True)
-    print(f"killed {total - alive} of {total}")
+    print(summary(**counts))
+
+
+def summary(tried, survive, argued):
+    """The figures in a line."""
+    killed = tried - survive
+    shares = f"{killed / tried:.1%}, and {(killed + argued) / tried:.1%} killed or argued"
+    return f"killed {killed} of {tried}, argued {argued}: {shares}"
 
 
 if __name__ == "__main__":

@@ -1,0 +1,3 @@
+"""Mutants that no test can see, and why: what `mutants.py` counts as argued."""
+
+ARGUED = {}
