@@ -167,7 +167,8 @@ TABLES = {
     "penalties": PENALTIES,
     "solvers": SOLVERS | SCHEDULES,
 }
-# Where else an entry of a table is known by name, beside the default of a parameter. Whoever adds
+# Where else an entry of a table is known by name, beside the default of a parameter and the name of
+# a likelihood's output. Whoever adds
 # a line here makes adding such a thing an edit of several files.
 KNOWN = {
     ("estimators/autoencoder_fit.py", "squared_error"),  # what is reconstructed is real
@@ -190,11 +191,13 @@ KNOWN = {
     ("onnx/likelihoods.py", "identity"),
     ("onnx/likelihoods.py", "logistic"),
     ("estimators/classifier.py", "logistic"),  # what scikit-learn calls the output
-    ("likelihoods/classes.py", "logistic"),
-    ("likelihoods/exponential.py", "identity"),
-    ("likelihoods/gaussian_nll.py", "identity"),
-    ("likelihoods/quantile.py", "identity"),
 }
+
+
+def names_the_output(node):
+    """Whether it is ``out_activation = ...``: a word of scikit-learn's, not a key of the table."""
+    targets = node.targets if isinstance(node, ast.Assign) else []
+    return any(getattr(target, "id", None) == "out_activation" for target in targets)
 
 
 def named_elsewhere(path):
@@ -205,14 +208,15 @@ def named_elsewhere(path):
     # The null object stands for the absence of a penalty, which everybody may know of.
     classes -= {"NoPenalty"}
     nodes = list(ast.walk(tree(path)))
-    defaults = [
+    exempt = [id(node.value) for node in nodes if names_the_output(node)]
+    exempt += [
         id(default)
         for node in nodes
         if isinstance(node, ast.arguments)
         for default in (*node.defaults, *node.kw_defaults)
     ]
     for node in nodes:
-        if isinstance(node, ast.Constant) and node.value in names and id(node) not in defaults:
+        if isinstance(node, ast.Constant) and node.value in names and id(node) not in exempt:
             yield node.value
         elif isinstance(node, ast.ImportFrom):
             yield from (alias.name for alias in node.names if alias.name in classes)

@@ -77,7 +77,7 @@ def peak_bytes(call):
         tracemalloc.stop()
 
 
-# The denoiser of the ladder is written in autograd's numpy.
+# The denoiser of the ladder is written in autograd's numpy; so may be a penalty that is not listed.
 NODES = {C2C: 2, VAT: 2, Jacobian: 3, Ladder: 44, Noise: 1, NoPenalty: 0}
 
 
@@ -100,7 +100,8 @@ def nodes(monkeypatch):
 def test_a_step_has_few_traced_nodes_whatever_the_depth(nodes, name, likelihood, hidden):
     term, theta = make(PENALTIES[name](), likelihood, units=(8, *hidden, 3))
     term.on_batch(theta, np.arange(20), np.random.default_rng(0))
-    assert len(nodes) == NODES[PENALTIES[name]], nodes
+    most = max(NODES.values())
+    assert NODES.get(PENALTIES[name], 0) <= len(nodes) <= NODES.get(PENALTIES[name], most), nodes
 
 
 def goes_member_by_member(penalty):
@@ -141,7 +142,7 @@ ARRAYS = {
 
 @pytest.mark.parametrize("name", PENALTIES, ids=str)
 def test_a_step_holds_few_arrays_of_batch_size(name):
-    stacked, allowed = ARRAYS[PENALTIES[name]]
+    stacked, allowed = ARRAYS.get(PENALTIES[name], (1 + PENALTIES[name]().n_copies, 4))
     term, theta = make(PENALTIES[name](), n=1000)
     batch, rng = np.arange(1000), np.random.default_rng(0)
     peak = peak_bytes(lambda: term.on_batch(theta, batch, rng))

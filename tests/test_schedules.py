@@ -76,7 +76,7 @@ def test_an_object_is_taken_as_it_is():
 @pytest.mark.parametrize(
     ("schedule", "message"),
     [
-        ("linear", "'schedule' parameter.*'constant', 'cosine', 'cycles'.*'linear'"),
+        ("stepwise", "'schedule' parameter.*'constant', 'cosine'.*'cycles'.*'stepwise'"),
         (0.1, "'schedule'.*0.1"),
         (Cycles(n_cycles=0), "'n_cycles' parameter of Cycles.*0"),
         (Cycles(n_cycles=1.5), "'n_cycles' parameter of Cycles.*1.5"),
