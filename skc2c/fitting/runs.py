@@ -157,9 +157,10 @@ class SideBySide(Run):
 
     def _drop_all_but(self, kept):
         self.theta = self.network.pick(self.theta, kept)
-        state = self.step.state()
-        moments = {name: self.network.pick(state[name], kept) for name in ("first", "second")}
-        self.solver_state = {**state, **moments}
+        self.solver_state = {
+            name: self.network.pick(value, kept) if isinstance(value, np.ndarray) else value
+            for name, value in self.step.state().items()
+        }
         self.probe = [self.probe[i] for i in kept]
         self.orders = [[order[i] for i in kept] for order in self.orders]
         self.position = [dealer.state_of(kept) for dealer in self.deal.dealers]

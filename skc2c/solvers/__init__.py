@@ -1,6 +1,7 @@
 """How to go downhill on a flat vector: one file a solver, and the table of their names.
 
-To add a solver: subclass `Solver` in a file of its own and add a line to ``SOLVERS``.
+To add a solver: subclass `Solver`, or `StochasticSolver` if it takes a step a batch, in a file of
+its own, and add a line to ``SOLVERS``.
 """
 
 from skc2c.named_objects import named_object
@@ -9,6 +10,7 @@ from skc2c.solvers.lbfgs import LBFGS
 from skc2c.solvers.monitor import Monitor
 from skc2c.solvers.schedules import SCHEDULES, Constant, Cosine, Cycles, Schedule
 from skc2c.solvers.solver import Descent, DivergenceError, Solver, check_finite
+from skc2c.solvers.stochastic import StochasticSolver
 
 __all__ = [
     "LBFGS",
@@ -23,6 +25,7 @@ __all__ = [
     "Monitor",
     "Schedule",
     "Solver",
+    "StochasticSolver",
     "check_finite",
     "make_solver",
 ]

@@ -4,15 +4,14 @@ import math
 from numbers import Real
 
 import numpy as np
-from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils._param_validation import Interval
 
-from skc2c.solvers.schedules import SCHEDULES, Constant, Cosine, Rate, Schedule, make_schedule
-from skc2c.solvers.solver import Descent, Solver, exhausted
+from skc2c.solvers.stochastic import SCHEDULE, StochasticSolver
 
 _RATE_OF_DECAY = Interval(Real, 0, 1, closed="left")
 
 
-class Adam(Solver):
+class Adam(StochasticSolver):
     """Mini-batch Adam (Kingma & Ba, 2015).
 
     Parameters
@@ -39,13 +38,11 @@ class Adam(Solver):
     >>> clf = C2CClassifier(solver=Adam(schedule="cosine"), learning_rate_init=0.003)
     """
 
-    dtype = "float32"
-    is_stochastic = True
     _parameter_constraints = {
         "beta_1": [_RATE_OF_DECAY],
         "beta_2": [_RATE_OF_DECAY],
         "epsilon": [Interval(Real, 0, None, closed="neither")],
-        "schedule": [StrOptions({"auto", *SCHEDULES}), Schedule],
+        "schedule": SCHEDULE,
     }
 
     def __init__(self, beta_1=0.9, beta_2=0.999, epsilon=1e-8, schedule="auto"):
@@ -54,50 +51,8 @@ class Adam(Solver):
         self.epsilon = epsilon
         self.schedule = schedule
 
-    def minimize(self, problem, theta, hook, *, learning_rate, max_iter, tol=None, state=None):
-        """Minimise a problem, batch by batch. See `Solver.minimize`; `tol` is ignored."""
-        theta = theta.copy()
-        step = self.stepper(theta, state)
-        rate, n_steps = self.rates(learning_rate, Constant()), max_iter * problem.n_batches
-        first, finished, loss = step.t, theta.copy(), np.nan
-        try:
-            for _ in range(max_iter):
-                sum_of_losses, n_rows = 0.0, 0
-                for batch, n in problem.epoch():
-                    value, gradient = problem.on_batch(theta, batch)
-                    step(theta, gradient, rate((step.t - first) / n_steps))
-                    sum_of_losses, n_rows = sum_of_losses + n * value, n_rows + n
-                loss = sum_of_losses / n_rows
-                if hook(theta, loss):
-                    return Descent(theta, step.state(), loss)
-                finished[:] = theta
-        except KeyboardInterrupt:
-            return Descent(finished, step.state(), loss, interrupted=True)
-        return Descent(theta, step.state(), loss, exhausted(max_iter))
-
     def stepper(self, theta, state=None):
-        """Return what updates theta in place.
-
-        Parameters
-        ----------
-        theta : ndarray
-        state : dict, optional
-            As in `Descent`, to go on from; by default from zero moments.
-
-        Returns
-        -------
-        step : AdamStep
-        """
         return AdamStep(theta, float(self.beta_1), float(self.beta_2), float(self.epsilon), state)
-
-    def rates(self, learning_rate, automatic):
-        schedule = automatic if self.schedule == "auto" else make_schedule(self.schedule)
-        return Rate(float(learning_rate), schedule)
-
-    def annealed(self):
-        if self.schedule != "auto":
-            return self
-        return Adam(**self.get_params(deep=False) | {"schedule": Cosine()})
 
 
 class AdamStep:
