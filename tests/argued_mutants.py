@@ -1,3 +1,81 @@
 """Mutants that no test can see, and why: what `mutants.py` counts as argued."""
 
-ARGUED = {}
+# By what the line looks like after the change.
+KINDS = {
+    r"strict=\(False\)": "guards against a mistake of the package; both always have equal lengths",
+    r"frozen=\(False\)": "guards against a mistake of the package, which never assigns there",
+    r"kw_only=\(False\)": "guards against a mistake of the package, which always gives the name",
+    r"reshape\(.*-\(2\)": "numpy takes any negative length for the one that is left over",
+}
+
+_BY_REASON = {
+    "the other factor is zero": [
+        ("MembersTerm._cost_of_members", "roughness, alpha = 0.0, (1.0)"),
+        ("Term._cost", "roughness, alpha = 0.0, (1.0)"),
+    ],
+    "a shortcut: without it the mean response of the only block is computed apart, to the same": [
+        (
+            "Term._weighs_alike",
+            "return bool(((self.rows.weight != self.rows.weight[0])).all())",
+        ),
+    ],
+    "a figure that was chosen by trial; its neighbour would do as well": [
+        ("", "STEPS_PER_ROUND = (21)"),
+        ("", "_EVALUATIONS_PER_STEP = (101)"),
+        ("", "_FTOL = (65) * np.finfo(np.float64).eps"),
+    ],
+    "the first iteration improves on minus infinity, which starts the count": [
+        ("Monitor.__init__", "self._n_without_improvement = (1)"),
+    ],
+    "nothing is added to a value that is repeated, nor taken from it": [
+        (
+            "_imbalance",
+            "return anp.concatenate([(value - np.zeros(n, dtype=h.dtype)) for value in each])",
+        ),
+    ],
+    "where it divides, the quotient is not used": [
+        (
+            "_normalize_with_care",
+            "return np.where(usable, rows / np.where(usable, length, (2.0)), fallback)",
+        ),
+        ("_normalize_with_care", "rows = rows / np.where(usable, largest, (2.0))"),
+    ],
+    "one number more is drawn than needed, and left out": [
+        (
+            "_standard_normal",
+            "uniform = rng.random((2, (count + (2)) // 2), dtype=np.float32)",
+        ),
+    ],
+    "at the bound itself both ways are exact": [
+        (
+            "normalize",
+            "if ((square > limits.tiny / limits.eps) & ((square <= limits.max))).all():",
+        ),
+    ],
+    "a default of a record that is always given": [
+        ("Probe", "epsilon: float | np.ndarray = (1.0)"),
+        ("CrossPlan", "verbose: bool = (True)"),
+        ("Plan", "verbose: bool = (True)"),
+    ],
+    "zero over zero is NaN too": [
+        ("out_of_fold", "return total / np.where((count >= 0), count, np.nan)[:, None]"),
+    ],
+    "a seed from another range is as good": [
+        (
+            "_problem",
+            "return FullBatch(plan.objective, int(streams.probe.integers(2**(33))), "
+            "plan.theta.dtype)",
+        ),
+        (
+            "_problem",
+            "return FullBatch(plan.objective, int(streams.probe.integers((3)**32)), "
+            "plan.theta.dtype)",
+        ),
+        ("OneByOne._problem", "seed = int(self.probe[i].integers(2**(33)))"),
+        ("OneByOne._problem", "seed = int(self.probe[i].integers((3)**32))"),
+    ],
+    "a full-batch solver has no use for the rate": [
+        ("OneByOne._descend", "learning_rate=self.plan.rate((1.0)),"),
+    ],
+}
+ARGUED = {mutant: why for why, mutants in _BY_REASON.items() for mutant in mutants}

@@ -22,17 +22,17 @@ from collections import Counter
 from pathlib import Path
 from typing import NamedTuple
 
-from argued_mutants import ARGUED
+from argued_mutants import ARGUED, KINDS
 
 ROOT = Path(__file__).resolve().parent.parent
 # The tests of each room, the quick ones first.
 ROOMS = {
-    "objective": "test_term test_objective test_members_objective test_fitting test_behaviour",
+    "objective": "test_objective test_members_objective test_term test_fitting test_behaviour",
     "fitting": "test_fitting test_several_fits* test_self_tuning* test_behaviour",
     "estimators/targets": "test_targets test_classifier test_regressor test_self_tuning*",
     "solvers": "test_adam test_lbfgs test_monitor test_schedules test_solvers test_fitting",
     "penalties": "test_nearby test_ladder test_jacobian_penalty test_noise test_probes "
-    "test_distances test_perturbations test_penalties",
+    "test_distances test_perturbations test_penalties test_term test_cost test_documentation",
     "likelihoods": "test_likelihoods test_regressor test_self_tuning*",
 }
 SCOPES = (ast.FunctionDef, ast.ClassDef)
@@ -169,7 +169,8 @@ def report(path, mutant):
 
 def argument(mutant):
     """Why no test can see a mutant, or None."""
-    return ARGUED.get((mutant.function, mutant.changed))
+    kinds = (why for pattern, why in KINDS.items() if re.search(pattern, mutant.changed))
+    return ARGUED.get((mutant.function, mutant.changed)) or next(kinds, None)
 
 
 def parsed_options():

@@ -142,3 +142,19 @@ def test_a_lucky_loss_is_not_taken_for_the_best(rng):
     monitor = Monitor(tol=1e-4, n_iter_no_change=10)
     minimize(Adam(), Noisy(np.zeros((300, 3)), losses), np.zeros(3), monitor, max_iter=100)
     assert len(monitor.loss_curve) == 100
+
+
+def test_the_schedule_starts_anew_where_a_fit_goes_on_from_a_state(rng):
+    """Progress is that of this fit; the moments are those of both."""
+    seen = []
+
+    class Noting(Schedule):
+        def factor(self, progress):
+            seen.append(progress)
+            return 1.0
+
+    theta, solver = np.ones(3), Adam(schedule=Noting())
+    first = minimize(solver, Noisy(rng.normal(size=(12, 3))), theta)
+    minimize(solver, Noisy(rng.normal(size=(12, 3))), first.theta, state=first.state)
+    assert seen[12:] == seen[:12]
+    assert max(seen) <= 1.0

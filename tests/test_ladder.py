@@ -96,3 +96,10 @@ def test_a_probe_of_several_copies_keeps_them_apart(rng):
     single = [charge(Ladder(), network, gaussian, theta, Probe.around(X, v, 1.0)) for v in dx]
     found = charge(Ladder(n_perturbations=3), network, gaussian, theta, Probe.around(X, dx, 1.0))
     assert_allclose(found, np.mean(single, axis=0))
+
+
+def test_the_denoiser_starts_where_rasmus_et_al_start_it():
+    """Only the slopes within the sigmoids, and the constant of v, are one."""
+    a = dict(enumerate(Ladder().initial_parameters(3).reshape(10, 3), start=1))
+    for i, values in a.items():
+        assert_array_equal(values, 1.0 if i in (2, 7, 10) else 0.0)

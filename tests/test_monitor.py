@@ -93,3 +93,16 @@ def test_what_is_not_finite_is_an_error_with_its_iteration():
     with pytest.raises(DivergenceError, match="the parameters became infinite in iteration 2"):
         monitor(np.array([0.0, np.nan]), 1.0)
     check_finite(THETA, 1.0, 1)
+
+
+@pytest.mark.parametrize("tol", [0.0, 0.5])
+def test_an_improvement_by_tol_itself_is_one(tol):
+    """As in scikit-learn's MLP, which goes on while a loss stays the same if tol is zero."""
+    watching = Monitor(tol=tol, n_iter_no_change=3, score=lambda theta: tol * theta[0])
+    assert watch(watching, [1.0] * 20) is None
+
+
+def test_of_equal_scores_the_first_is_the_best():
+    monitor = Monitor(tol=0.0, n_iter_no_change=np.inf, score=lambda theta: 0.7)
+    watch(monitor, [1.0] * 4)
+    assert_array_equal(monitor.best_theta, np.ones(3))

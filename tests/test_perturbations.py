@@ -164,3 +164,21 @@ def test_bad_epsilon_is_named(epsilon):
 def test_good_epsilon_is_kept():
     assert check_epsilon(2, 4) == 2.0
     assert_array_equal(check_epsilon([0, 1, 2, 3], 4), np.arange(4.0))
+
+
+def test_a_radius_of_any_size_is_the_length(rng):
+    network, theta, X = draw_network(rng, (6,))
+    for epsilon in (0.5, 1.0, 2.0, 3.0):
+        dx = adversarial(rng, network.linearize(theta, X), euclidean, epsilon, 2)
+        assert_allclose(np.linalg.norm(dx, axis=1), epsilon)
+
+
+def test_tiny_radii_do_not_lose_the_direction_in_float32(rng):
+    network, theta, X = draw_network(rng, (6,))
+    linearization = network.linearize(theta.astype(np.float32), X.astype(np.float32))
+    radii = np.array([1.0, 0.5, 2.0, 0.0], dtype=np.float32)
+    usual, tiny = (
+        adversarial(np.random.default_rng(1), linearization, euclidean, size * radii, 20) / size
+        for size in (np.float32(1.0), np.float32(1e-30))
+    )
+    assert_allclose(tiny, usual, atol=1e-4)

@@ -90,3 +90,7 @@ def test_bad_schedules_are_named(schedule, message):
 def test_a_schedule_has_to_have_a_factor():
     with pytest.raises(TypeError, match="abstract.*factor"):
         Schedule()
+
+
+def test_one_cycle_is_enough():
+    assert make_schedule(Cycles(n_cycles=1)).ends(10) == [10]

@@ -186,3 +186,10 @@ def test_the_curve_is_the_objective():
             values.append([loss + decay, loss, 0.0, decay])
         expected = np.broadcast_to(np.mean(values, axis=0), (end.n_steps // 4, 4))
         assert_allclose(end.curve[: end.n_steps // 4], expected, rtol=1e-5)
+
+
+def test_an_epoch_is_a_pass_over_all_rows_of_a_network():
+    """Of 40 labelled rows each of four networks has 30."""
+    assert make_plan(n=40, batch_size=10).n_batches == 3
+    assert make_plan(n=40, batch_size=10, n_pool=15).n_batches == 5
+    assert make_plan(n=40, batch_size=1000).n_batches == 1

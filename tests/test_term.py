@@ -342,3 +342,15 @@ def test_a_penalty_that_is_not_one_cost_a_row_is_refused(rng):
     term, theta = draw_term(rng, Total())
     with pytest.raises(ValueError, match=r"Total.value must return one cost a row.*\(9,\).*\(\)"):
         term.on_batch(theta, ALL, rng)
+
+
+def test_a_single_row_may_be_all_there_is(rng):
+    """Its response is the mean response, of whose entropy the balance is the lack."""
+    likelihood = LIKELIHOODS["log_loss"]
+    penalty = VAT("random", balance_weight=1.0)
+    term, theta = draw_term(rng, penalty, likelihood, n=1, epsilon=0.0, alpha=1.0, l2=0.0)
+    value, _ = on_all_rows(term, theta, 0)
+    h = term.network.forward(theta, term.rows.X)
+    p = likelihood.mean(h)[0]
+    loss = likelihood.nll(term.rows.y, h)[0]
+    assert_allclose(value, loss + (p * np.log(3 * p)).sum(), rtol=1e-10)
