@@ -57,6 +57,17 @@ _BY_REASON = {
         ("CrossPlan", "verbose: bool = (True)"),
         ("Plan", "verbose: bool = (True)"),
     ],
+    "a bound for numbers that are not used beyond one": [
+        (
+            "Categorical.kl_and_gradient",
+            'small = np.log1p(np.einsum("nk,nk->n", p, np.expm1(np.clip(d, -(2.0), 1.0))))',
+        ),
+        (
+            "Poisson.kl_and_gradient",
+            "difference = np.where(d < 1.0, rate * np.expm1(np.minimum(d, (2.0))), "
+            "other_rate - rate)",
+        ),
+    ],
     "zero over zero is NaN too": [
         ("out_of_fold", "return total / np.where((count >= 0), count, np.nan)[:, None]"),
     ],

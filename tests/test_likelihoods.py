@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from mpmath import mpf
 from numpy.testing import assert_allclose, assert_array_equal
-from scipy import stats
+from scipy import special, stats
 from sklearn.metrics import mean_pinball_loss
 
 from skc2c.likelihoods import LIKELIHOODS, AsymmetricLaplace, GaussianNLL, Likelihood, Poisson
@@ -904,3 +904,12 @@ def test_gradient_at_the_kink_is_the_mean_of_those_beside_it(quantile):
     below, at, above = gradient[:, 0]
     assert value[1] == 0.0
     assert_allclose([below, at, above], [-quantile, (below + above) / 2, 1 - quantile])
+
+
+@pytest.mark.parametrize("h", [0.0, 1.0, -1.0])
+def test_divergence_of_classes_from_round_log_odds(h):
+    """From a fair coin, whose log-odds have no sign, and from log-odds that a sign may equal."""
+    other = np.array([[-3.0], [-0.2], [0.0], [0.5], [4.0]])
+    found = LIKELIHOODS["binary_log_loss"]().kl(np.full_like(other, h), other)
+    p, q = special.expit(h), special.expit(other[:, 0])
+    assert_allclose(found, special.rel_entr(p, q) + special.rel_entr(1 - p, 1 - q), atol=1e-14)

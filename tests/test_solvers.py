@@ -251,7 +251,7 @@ def test_a_solver_has_to_descend():
         (Adam(beta_1=1.0), "'beta_1' parameter of Adam.*1.0"),
         (Adam(beta_2=-0.1), "'beta_2' parameter of Adam.*-0.1"),
         (Adam(epsilon=0.0), "'epsilon' parameter of Adam.*0.0"),
-        (Adam(schedule="linear"), "'schedule' parameter of Adam.*'linear'"),
+        (Adam(schedule="stepwise"), "'schedule' parameter of Adam.*'stepwise'"),
     ],
 )
 def test_bad_solvers_are_named(solver, message):
