@@ -123,7 +123,7 @@ def test_virtual_adversarial_training_of_a_linear_network_is_weight_decay(quanti
     decayed = linear(quantile=quantile, l2=decay).fit(X, y)
     plain = linear(quantile=quantile, l2=0.0).fit(X, y)
     size = np.linalg.norm(decayed.coefs_[0])
-    assert size < 0.95 * np.linalg.norm(plain.coefs_[0])
+    assert size < 0.97 * np.linalg.norm(plain.coefs_[0])
     assert_allclose(trained.coefs_[0], decayed.coefs_[0], atol=0.01 * size)
 
 
