@@ -40,6 +40,12 @@ _BY_REASON = {
         ),
         ("_normalize_with_care", "rows = rows / np.where(usable, largest, (2.0))"),
     ],
+    "where it divides, the numerator is zero": [
+        (
+            "RealTargets.units",
+            "relative = (y - center) / np.where(largest > 0.0, largest, (2.0))",
+        ),
+    ],
     "one number more is drawn than needed, and left out": [
         (
             "_standard_normal",
@@ -56,6 +62,13 @@ _BY_REASON = {
         ("Probe", "epsilon: float | np.ndarray = (1.0)"),
         ("CrossPlan", "verbose: bool = (True)"),
         ("Plan", "verbose: bool = (True)"),
+    ],
+    "at the bound itself both branches are the same": [
+        (
+            "Poisson.kl_and_gradient",
+            "difference = np.where((d <= 1.0), rate * np.expm1(np.minimum(d, 1.0)), "
+            "other_rate - rate)",
+        ),
     ],
     "a bound for numbers that are not used beyond one": [
         (

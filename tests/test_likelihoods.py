@@ -913,3 +913,15 @@ def test_divergence_of_classes_from_round_log_odds(h):
     found = LIKELIHOODS["binary_log_loss"]().kl(np.full_like(other, h), other)
     p, q = special.expit(h), special.expit(other[:, 0])
     assert_allclose(found, special.rel_entr(p, q) + special.rel_entr(1 - p, 1 - q), atol=1e-14)
+
+
+@pytest.mark.parametrize("name", ["squared_error", "binary_log_loss", "log_loss"])
+def test_logarithm_of_no_error_is_finite(name):
+    assert np.isfinite(LIKELIHOODS[name]().log_error(0.0))
+
+
+def test_information_of_counts_stands_still_beyond_the_bend():
+    """Its slope is that of the exponential below a log-rate of 30, and zero above."""
+    h = np.array([[29.0], [30.5], [35.0]])
+    found = autograd.grad(lambda h: anp.sum(LIKELIHOODS["poisson"]().mean_jacobian(h)))(h)
+    assert_allclose(found, [[np.exp(29.0)], [0.0], [0.0]])

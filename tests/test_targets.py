@@ -377,3 +377,24 @@ def test_a_predicted_variance_is_in_squared_units(rng):
     assert_allclose(found, in_training + np.log(units.scale[:2]).sum())
     spread = np.exp(network.forward(theta, X)[:, 2:] / 2) * units.scale[:2]
     assert_allclose(fitted.spread(h), spread)
+
+
+def test_even_odds_are_decoded_like_scikit_learn_does():
+    """The class that comes first, and no label, as a decision function of zero."""
+    binary, _ = class_targets(LABELS["two numbers"])
+    assert_array_equal(binary.decode(np.zeros((2, 1))), [0, 0])
+    several, _ = class_targets(INDICATOR)
+    assert_array_equal(several.decode(np.zeros((2, 3))), np.zeros((2, 3)))
+
+
+def test_another_number_of_columns_is_named():
+    targets, _ = real_targets(np.ones((4, 2)) * np.arange(4.0)[:, None], "squared_error")
+    with pytest.raises(ValueError, match=r"as many columns as y, 2\. Got 3 instead"):
+        targets.encode_validation(np.ones((4, 3)), None)
+    with pytest.raises(ValueError, match=r"as many columns as y, 2\. Got 1 instead"):
+        targets.encode_validation(np.ones(4), None)
+
+
+def test_rates_that_are_alike_on_labelled_rows_too_are_not_lost():
+    targets, _ = real_targets(np.array([1.0, 2.0]), "poisson")
+    assert targets.lost(np.full((9, 1), 0.3), np.full((2, 1), 0.3)) is None
