@@ -55,6 +55,30 @@ def named(documented):
     return documented.__qualname__
 
 
+REFERENCE = (ROOT / "docs" / "api.md").read_text()
+
+
+def of_reference():
+    """Public names, each with what it is: classes, functions, and methods of estimators."""
+    yield from ((thing.__name__, thing) for thing in (*CLASSES, *FUNCTIONS))
+    for cls in (skc2c.C2CClassifier, skc2c.C2CRegressor, skc2c.C2CAutoencoder):
+        own = [
+            (name, member)
+            for name, member in inspect.getmembers(cls, inspect.isfunction)
+            if member in METHODS
+        ]
+        yield from ((f"{cls.__name__}.{name}", method) for name, method in own)
+
+
+def test_the_reference_has_every_public_name():
+    """With the first sentence of its docstring."""
+    expected = {
+        f"| `{name}` | {' '.join(inspect.getdoc(thing).split(chr(10) * 2)[0].split())} |"
+        for name, thing in of_reference()
+    }
+    assert set(re.findall(r"^\| `.*$", REFERENCE, re.MULTILINE)) == expected
+
+
 def documented_parameters(docstring):
     """Names and default texts in the Parameters section."""
     section = re.search(r"Parameters\n-+\n(.*?)(\n\w[\w ]*\n-{3,}|\Z)", docstring, re.DOTALL)
