@@ -165,7 +165,8 @@ class Term:
 
         costs, back = self._differentiate(cost, theta, probe, kept)
         value, loss = costs.tolist()
-        return self._with_decay(theta, value, loss, back(np.eye(1, 2, dtype=costs.dtype)[0]), l2)
+        gradient = back(np.array((1.0, 0.0), costs.dtype))  # of the first alone
+        return self._with_decay(theta, value, loss, gradient, l2)
 
     def _differentiate(self, cost, theta, probe, kept):
         """A cost of theta and of the outputs at a probe, and its way back to theta.
