@@ -258,6 +258,13 @@ def test_out_of_fold_predictions_leave_rows_without_an_output_open(rng):
     assert_allclose(found["oob_score_"], r2_score([1, 2, 3], [1.5, 2, 3]))
 
 
+@pytest.mark.parametrize(("n", "score"), [(1, np.nan), (2, r2_score([1, 2], [1.5, 2]))])
+def test_a_score_out_of_fold_needs_two_rows(n, score):
+    targets, y = real_targets(np.array([1.0, 2.0]), "squared_error")
+    h = np.where(np.arange(2)[:, None] < n, [[1.5], [2.0]], np.nan)
+    assert_allclose(targets.out_of_fold(h, y, None, np.arange(2), 2)["oob_score_"], score)
+
+
 def test_only_a_likelihood_with_a_variance_has_a_spread(rng):
     targets, _ = real_targets(rng.normal(size=(5, 2)), "gaussian_nll")
     h = rng.normal(size=(5, 4))
