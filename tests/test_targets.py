@@ -405,3 +405,14 @@ def test_another_number_of_columns_is_named():
 def test_rates_that_are_alike_on_labelled_rows_too_are_not_lost():
     targets, _ = real_targets(np.array([1.0, 2.0]), "poisson")
     assert targets.lost(np.full((9, 1), 0.3), np.full((2, 1), 0.3)) is None
+
+
+def test_units_of_a_log_variance_are_those_of_its_target(rng):
+    """``log(scale^2 v) = 2 log(scale) + log(v)``; a constant target keeps its unit."""
+    y = np.column_stack([rng.normal(5.0, 0.1, 50), rng.normal(0.0, 3.0, 50), np.full(50, 2.0)])
+    targets, encoded = real_targets(y, "gaussian_nll")
+    units = targets.units(encoded, np.ones(50))
+    deviation = y.std(axis=0)
+    log_variance = [*(2 * np.log(deviation[:2])), 0.0]
+    assert_allclose(units.center, [*y.mean(axis=0), *log_variance], rtol=1e-12)
+    assert_allclose(units.scale, [*deviation, 1.0, 1.0, 1.0], rtol=1e-12)
