@@ -250,6 +250,7 @@ def test_semi_supervised_examples_run_and_draw(tmp_path, subject):
     ("name", "printed"),
     [
         ("autoencoder", r"contractive autoencoder"),
+        ("displays", r"vat +adversarial +accuracy (0\.\d+ at \d\.\d(, )?){5}"),
         ("prediction_intervals", r"(?s)(coverage 0\.\d+  width \d.*){4}"),
     ],
 )

@@ -42,3 +42,10 @@ def draw_line(ax, x, y, defaults, given):
     """Draw one line, and return it."""
     (line,) = ax.plot(x, y, **line_style(defaults, given))
     return line
+
+
+def count_along(axis):
+    """Put ticks of an axis at whole numbers only."""
+    from matplotlib.ticker import MaxNLocator
+
+    axis.set_major_locator(MaxNLocator(integer=True))

@@ -3,7 +3,7 @@
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
-from skc2c.plots.axes import draw_line, open_axes, require_matplotlib
+from skc2c.plots.axes import count_along, draw_line, open_axes, require_matplotlib
 
 # Parts of a history that are drawn, with their labels and styles.
 _PARTS = {
@@ -136,6 +136,7 @@ class LossCurveDisplay:
         losses = [line for part, line in self.lines_.items() if part in _PARTS]
         if all((line.get_ydata() >= 0.0).all() for line in losses):
             ax.set_yscale("log")
+        count_along(ax.xaxis)
         ax.set_xlabel("Iteration")
         ax.set_ylabel("Loss")
         self._write_legend()

@@ -5,7 +5,7 @@ import numpy as np
 from skc2c.fitted_function import opened
 from skc2c.inspection import jacobian
 from skc2c.network.blocks import outputs
-from skc2c.plots.axes import draw_line, open_axes, require_matplotlib
+from skc2c.plots.axes import count_along, draw_line, open_axes, require_matplotlib
 from skc2c.plots.features import row_parts, scale_of, unit_name
 
 _MATRICES = {"jacobian": "J'J", "fisher": "J'FJ (Fisher)"}
@@ -123,8 +123,6 @@ class SpectrumDisplay:
         self.ax_.set_xlabel("Share of rows with a smaller eigenvalue")
 
     def _draw_several(self, values, quantiles, style, kwargs):
-        from matplotlib.ticker import MaxNLocator
-
         low, middle, high = np.quantile(values, [quantiles[0], 0.5, quantiles[1]], axis=0)
         # A zero, of a matrix that has a lower rank at every row, has no place on a log axis.
         shown = high > 0.0
@@ -132,7 +130,7 @@ class SpectrumDisplay:
         self.line_ = draw_line(self.ax_, rank, middle[shown], style, kwargs)
         shade = {"color": self.line_.get_color(), "alpha": 0.2, "linewidth": 0}
         self.band_ = self.ax_.fill_between(rank, low[shown], high[shown], **shade)
-        self.ax_.xaxis.set_major_locator(MaxNLocator(integer=True))
+        count_along(self.ax_.xaxis)
         self.ax_.set_xlabel("Rank of the eigenvalue")
 
     @classmethod
