@@ -159,6 +159,17 @@ def test_a_frame_can_be_attacked():
     assert of_frame.scores[0, 0] == clf.score(X.to_numpy(), y)
 
 
+def test_an_attack_leaves_truth_values_as_they_are():
+    pd = pytest.importorskip("pandas")
+    X, y = load_iris(return_X_y=True)
+    X = pd.DataFrame({"width": X[:, 3], "long": X[:, 2] > 4, "n": (10 * X[:, 0]).astype(int)})
+    clf = C2CClassifier(**DEEP).fit(X, y)
+    moved = attacked(clf, X, y, 0.5, np.array([1.0, 2.0]), 5)
+    assert_array_equal(moved["long"], X["long"])
+    length = np.hypot(moved["width"] - X["width"], (moved["n"] - X["n"]) / 2)
+    assert_allclose(length, 0.5)
+
+
 OTHERS = (
     RandomForestClassifier(10, random_state=0),
     make_pipeline(StandardScaler(), LogisticRegression()),
