@@ -65,6 +65,8 @@ def test_the_out_of_fold_loss_stands_at_the_ends_and_one_is_chosen():
     assert display.chosen == clf.n_iter_
     assert_array_equal(display.chosen_line_.get_xdata(), clf.n_iter_)
     assert np.isfinite(oob[clf.n_iter_ - 1])  # it is one of the ends
+    mark = display.chosen_line_
+    assert all(mark.get_zorder() < line.get_zorder() for line in display.lines_.values())
 
 
 def test_the_best_validation_loss_is_chosen_and_is_that_of_the_fitted_function():
@@ -90,6 +92,11 @@ def test_a_validation_score_is_on_an_axis_of_its_own():
     assert_array_equal(display.chosen_line_.get_xdata(), 1 + np.argmax(clf.validation_scores_))
     labels = [text.get_text() for text in display.ax_.get_legend().get_texts()]
     assert labels == ["loss", "penalty", "weight decay", "chosen", "validation score"]
+    display.figure_.canvas.draw()
+    legend = display.ax_.get_legend().get_window_extent()
+    assert legend.y0 >= display.ax_.get_window_extent().y1  # above all curves
+    assert 0 <= legend.x0 < legend.x1 <= display.figure_.bbox.x1
+    assert legend.y1 <= display.figure_.bbox.y1
     again = display.plot(ax=display.ax_, name="again", parts=["validation_score"])
     assert again.score_ax_ is line.axes  # not a third vertical axis
     assert list(again.lines_) == ["validation_score"]
@@ -113,6 +120,7 @@ def test_increments_go_on():
     display = LossCurveDisplay.from_estimator(clf)
     assert_drawn(display.lines_["loss"], clf.history_["loss"])
     assert len(clf.history_["loss"]) == 4
+    assert_array_equal(display.ax_.get_xticks() % 1, 0)
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,7 @@ from sklearn.preprocessing import StandardScaler
 
 from skc2c import C2CAutoencoder, C2CClassifier, C2CRegressor
 from skc2c.inspection import jacobian
-from skc2c.plots import RobustnessDisplay
+from skc2c.plots import RobustnessDisplay, moved_rows
 from skc2c.plots.moved_rows import attacked
 
 pytestmark = pytest.mark.usefixtures("pyplot")
@@ -147,6 +147,16 @@ def test_attacks_stay_within_the_radius_and_steps_help():
     assert log_loss(y, clf.predict_proba(X)) < at_random < losses[1] < losses[10]
 
 
+def test_steps_of_an_attack_have_their_length(monkeypatch):
+    """2.5 of the four quarters of the radius, along two gradients in turn."""
+    gradients = iter([[3.0, 0.0], [0.0, 5.0], [0.0, 0.0], [0.0, 0.0]])
+    monkeypatch.setattr(
+        moved_rows, "loss_gradient", lambda estimator, X, y: np.array([next(gradients)])
+    )
+    moved = attacked(None, np.zeros((1, 2)), [1], 0.8, np.array([1.0, 10.0]), 4)
+    assert_allclose(moved, [[0.5, 5.0]])
+
+
 def test_a_frame_can_be_attacked():
     pytest.importorskip("pandas")
     X, y = load_iris(return_X_y=True, as_frame=True)
@@ -189,10 +199,11 @@ def test_any_estimator_is_scored_on_noisy_rows(estimator):
     noise = seen_rows(X, epsilons=[0.4], n_repeats=4)
     assert_allclose(display.scores[1], [estimator.score(rows, y, weight) for rows in noise])
     assert_allclose(display.line_.get_ydata(), display.scores.mean(axis=1))
-    band = display.band_.get_paths()[0].vertices
-    assert_allclose(
-        band[:, 1].max(), (display.scores.mean(axis=1) + display.scores.std(axis=1)).max()
-    )
+    corners = display.band_.get_paths()[0].vertices
+    mean, spread = display.scores.mean(axis=1), display.scores.std(axis=1)
+    for size, low, high in zip((0.0, 0.4), mean - spread, mean + spread, strict=True):
+        at_size = corners[corners[:, 0] == size, 1]
+        assert_allclose([at_size.min(), at_size.max()], [low, high])
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,7 @@
 """Bars of sensitivities, against finite differences and the Jacobian penalty."""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
@@ -87,6 +89,32 @@ def test_only_the_most_sensitive_features_are_drawn():
     assert [bar.get_width() for bar in display.bars_[0]] == [29, 28, 27]
     assert display.ax_.get_ylabel() == "3 of 30 features"
     assert len(display.plot(max_features=None).bars_[0]) == 30
+    assert display.ax_.get_ylabel() == ""  # all of them
+    assert len(display.plot().bars_[0]) == 20
+
+
+def test_a_new_figure_has_room_for_all_bars():
+    def height(n_features, n_outputs=1, **settings):
+        display = SensitivityDisplay(np.ones((n_outputs, n_features))).plot(**settings)
+        figure = display.figure_
+        figure.canvas.draw()
+        bar = display.bars_[-1][-1].get_window_extent()
+        labels = [text.get_window_extent() for text in display.ax_.get_yticklabels()]
+        assert all(below.y1 < above.y0 for above, below in pairwise(labels))
+        assert bar.height > 5  # pixels
+        return figure.get_figheight()
+
+    assert height(1) == height(2) == 2.0  # room for the labels
+    assert height(2) < height(10) < height(20) < height(20, 9, by_output=True)
+    assert height(20) == height(20, 9) == height(20, 2, by_output=True)
+
+
+def test_the_legend_of_many_outputs_has_two_columns(pyplot):
+    for n_outputs, n_columns in ((7, 1), (8, 2), (10, 2)):
+        display = SensitivityDisplay(np.ones((n_outputs, 3))).plot(by_output=True)
+        display.figure_.canvas.draw()
+        places = {text.get_window_extent().x0 for text in display.ax_.get_legend().get_texts()}
+        assert len(places) == n_columns
 
 
 def test_bars_of_outputs_are_named_by_the_classes(clf, frame):

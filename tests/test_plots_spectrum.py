@@ -93,6 +93,10 @@ def test_medians_and_quantiles_are_drawn():
     assert display.line_.get_label() == f"net: sum {total:.2g}, largest {largest:.2g}"
 
 
+def test_ranks_are_whole_numbers():
+    assert_array_equal(SpectrumDisplay([[2.0, 1.0]]).plot().ax_.get_xticks() % 1, 0)
+
+
 def test_one_eigenvalue_a_row_is_drawn_over_the_share_of_rows():
     values = [3.0, 1.0, 200.0, 2.0]
     display = SpectrumDisplay(np.array(values)[:, None]).plot()
