@@ -54,6 +54,10 @@ def test_losses_that_may_be_negative_are_on_a_linear_axis():
     display = LossCurveDisplay.from_estimator(reg)
     assert display.lines_["loss"].get_ydata()[-1] < 0
     assert display.ax_.get_yscale() == "linear"
+    positive = LossCurveDisplay({"loss": [2.0, 1.0]}).plot()
+    assert positive.ax_.get_yscale() == "log"
+    assert positive.plot(ax=display.ax_).ax_.get_yscale() == "linear"  # of both fits
+    assert display.plot(ax=LossCurveDisplay({"loss": [1]}).plot().ax_).ax_.get_yscale() == "linear"
 
 
 def test_the_out_of_fold_loss_stands_at_the_ends_and_one_is_chosen():

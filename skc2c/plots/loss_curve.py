@@ -133,9 +133,9 @@ class LossCurveDisplay:
         if self.chosen is not None:
             style = {"color": "0.75", "linewidth": 1.2, "zorder": 1}
             self.chosen_line_ = ax.axvline(self.chosen, label=f"{prefix}chosen", **style)
-        losses = [line for part, line in self.lines_.items() if part in _PARTS]
-        if all((line.get_ydata() >= 0.0).all() for line in losses):
-            ax.set_yscale("log")
+        # Those of other fits on the same axes have their say.
+        is_log = all(np.min(line.get_ydata(), initial=0.0) >= 0.0 for line in ax.lines)
+        ax.set_yscale("log" if is_log else "linear")
         count_along(ax.xaxis)
         ax.set_xlabel("Iteration")
         ax.set_ylabel("Loss")
