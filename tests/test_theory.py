@@ -1,9 +1,7 @@
-"""The examples of docs/theory.md run, and their series agree with Gauss-Hermite quadrature."""
+"""The series of docs/theory.md and its examples, against Gauss-Hermite quadrature."""
 
 import doctest
 import importlib.util
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -17,12 +15,6 @@ from skc2c.inspection import fisher_information, jacobian
 
 pytest.importorskip("matplotlib")
 ROOT = Path(__file__).parent.parent
-PRINTED = {
-    "jacobian": "| relu | measured |",
-    "adversarial": "| c2c, true maximum | tanh |",
-    "noise": "| digits, tanh | other | ",
-    "ladder": "With g the identity the ladder's penalty is that of c2c at every epsilon.",
-}
 
 
 def example(name):
@@ -31,16 +23,6 @@ def example(name):
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
-
-
-@pytest.mark.parametrize("name", PRINTED)
-def test_example_runs_and_draws(name, tmp_path):
-    """Each holds its own figures against their limits, too."""
-    script = ROOT / "examples" / f"plot_theory_{name}.py"
-    command = [sys.executable, str(script), "--output", str(tmp_path / "picture.png"), "--fast"]
-    out = subprocess.run(command, capture_output=True, text=True, check=True, cwd=ROOT).stdout
-    assert PRINTED[name] in out
-    assert (tmp_path / "picture.png").stat().st_size > 20_000
 
 
 # ------------------------------------------------------------------ one feature: no draws needed
