@@ -90,8 +90,8 @@ def adversarial_defaults(strength, length, n_features):
     return C2CClassifier(penalty=C2C("adversarial"), alpha=strength, random_state=0)
 
 
-ALPHAS = (0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0)
-FACTORS = (0.1, 0.2, 0.3, 0.5, 0.7, 1.0, 1.5, 2.0, 3.0, 5.0)  # of epsilon
+ALPHAS = (0.0003, 0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0)
+FACTORS = (0.02, 0.05, 0.1, 0.2, 0.3, 0.5, 0.7, 1.0, 1.5, 2.0, 3.0, 5.0, 7.0, 10.0)  # of epsilon
 CONTESTANTS = {
     "None": Contestant(partial(with_penalty, None)),
     "c2c": Contestant(partial(with_penalty, C2C()), ALPHAS),
