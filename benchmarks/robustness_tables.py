@@ -11,6 +11,7 @@ def report(records, contestants, factors):
     environments = dict.fromkeys(f"{r['date']}; {r['environment']}" for r in records)
     parts = [
         summary(records, contestants, factors),
+        gains(records, contestants, factors),
         by_set(records, contestants, sets, len(factors) // 2),
         strengths(records, contestants, sets),
         attackers(records, factors),
@@ -40,6 +41,30 @@ def summary(records, contestants, factors):
         cells += [mean(of_name, "by_slopes", place) for place in places]
         lines.append([name, mean(of_name, "clean"), *cells, mean(of_name, "by_norms", 0)])
     return markdown(header, lines)
+
+
+def gains(records, contestants, factors):
+    """What each has more than the network without a penalty: mean over the divisions of both."""
+    place = len(factors) // 2
+    header = ["less None", "clean", *(f"attacked, {f:g}" for f in factors)]
+    lines = []
+    for name in contestants:
+        rows = differences(records, name)
+        if name == "None" or not len(rows):
+            continue
+        better = f"{(rows[:, 1 + place] > 0.0).sum()} of {len(rows)}"
+        lines.append([name, *(f"{gain:+.3f}" for gain in rows.mean(axis=0)), better])
+    return markdown([*header, f"better, {factors[place]:g}"], lines)
+
+
+def differences(records, name):
+    """Accuracy before and after the attacks less that of None, (n_divisions, 1 + n_radii)."""
+    accuracy = {name: {}, "None": {}}
+    for r in records:
+        if r["contestant"] in accuracy:
+            accuracy[r["contestant"]][r["set"], r["fold"]] = np.array([r["clean"], *r["both"]])
+    own, plain = accuracy[name], accuracy["None"]
+    return np.array([own[place] - plain[place] for place in own if place in plain])
 
 
 def by_set(records, contestants, sets, place):
