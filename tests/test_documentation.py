@@ -252,6 +252,10 @@ def test_semi_supervised_examples_run_and_draw(tmp_path, subject):
         ("autoencoder", r"contractive autoencoder"),
         ("displays", r"vat +adversarial +accuracy (0\.\d+ at \d\.\d(, )?){5}"),
         ("prediction_intervals", r"(?s)(coverage 0\.\d+  width \d.*){4}"),
+        ("theory_adversarial", r"\| c2c, true maximum \| tanh \|"),
+        ("theory_jacobian", r"\| relu \| measured \|"),
+        ("theory_ladder", r"identity the ladder's penalty is that of c2c at every epsilon"),
+        ("theory_noise", r"\| digits, tanh \| other \|"),
     ],
 )
 def test_example_runs_and_draws(name, printed, tmp_path):
