@@ -251,3 +251,26 @@ def test_example_runs_and_draws(name, printed, tmp_path):
     out = subprocess.run(command, capture_output=True, text=True, check=True, cwd=ROOT).stdout
     assert re.search(printed, out)
     assert (tmp_path / "picture.png").stat().st_size > 20_000
+
+
+# Codes of numpydoc's validation that are switched off, and why.
+OFF = {
+    "ES01",  # one whole sentence may be all that there is to say
+    "GL08",  # a method that overrides inherits its docstring
+    "RT02",  # what is returned has a name, as its shape is often said in terms of it
+}
+OFF_FOR_METHODS = {"SA01"}  # their kin are on the same page
+# Methods that authors of penalties, solvers and splitters meet, whose example is that of the class.
+OFF_BEYOND_THE_REFERENCE = {"EX01"}
+
+
+@pytest.mark.parametrize("documented", [*CLASSES, *METHODS, *FUNCTIONS], ids=named)
+def test_docstrings_pass_the_validation_of_numpydoc(documented):
+    validate = pytest.importorskip("numpydoc.validate").validate
+    if docstring_of(documented) != inspect.getdoc(documented):
+        return  # that of another method, which is validated itself
+    off = OFF | (OFF_FOR_METHODS if documented in METHODS else set())
+    if documented not in [thing for _, thing in of_reference()]:
+        off |= OFF_BEYOND_THE_REFERENCE
+    errors = validate(f"{documented.__module__}.{documented.__qualname__}")["errors"]
+    assert [error for error in errors if error[0] not in off] == []
