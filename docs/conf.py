@@ -43,10 +43,13 @@ sphinx_gallery_conf = {
     "reset_argv": "gallery.arguments",
     "download_all_examples": False,
     "show_signature": False,
+    "write_computation_times": False,  # that page asks for scripts from elsewhere
 }
 
 html_theme = "pydata_sphinx_theme"
 html_title = "skc2c"
+html_favicon = "static/favicon.svg"
+html_context = {"default_mode": "auto"}
 html_static_path = ["static"]
 html_css_files = ["site.css"]
 html_show_sourcelink = False
