@@ -23,6 +23,7 @@ extensions = [
     "linked_names",
     "mathml",
     "reference_pages",
+    "trimmed_blocks",
 ]
 exclude_patterns = ["README.md"]
 default_role = "py:obj"  # names in single backticks, as scikit-learn's docstrings have them
@@ -53,6 +54,8 @@ html_context = {"default_mode": "auto"}
 html_static_path = ["static"]
 html_css_files = ["site.css"]
 html_show_sourcelink = False
+# Pages without pages below them.
+html_sidebars = {name: [] for name in ("index", "getting_started", "migration", "comparison")}
 html_theme_options = {
     "logo": {"text": "skc2c"},
     "show_prev_next": False,
