@@ -3,7 +3,7 @@
     python docs/check_site.py OUT [--screenshots FOLDER]
 
 Wrong is a link to nowhere (within the site; others need a network), an error in the console, a file
-that is not found, a page that asks for something from elsewhere, and a page wider than its window.
+that is not found, a page that asks for something from elsewhere, and one wider than its window.
 Needs Playwright, which is in the dependency group `docs`, and Chromium (Debian's package will do).
 """
 
@@ -20,6 +20,16 @@ from urllib.parse import unquote, urldefrag, urlparse
 from playwright.sync_api import sync_playwright
 
 WIDTHS = (1280, 375)
+# What ends beyond the right side of the window, and cannot be scrolled to.
+CUT_OFF = """
+() => [...document.querySelectorAll("article *")].filter(element => {
+    const box = element.getBoundingClientRect()
+    if (box.width === 0 || box.right <= window.innerWidth + 1) return false
+    for (let it = element; it.tagName !== "ARTICLE"; it = it.parentElement)
+        if (["auto", "scroll"].includes(getComputedStyle(it).overflowX)) return false
+    return true
+}).map(element => element.textContent.trim().slice(0, 40))
+"""
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 
 
@@ -86,9 +96,11 @@ def complaints(tab, folder, site, page):
     tab.goto(site + page, wait_until="load")
     tab.wait_for_timeout(50)  # for scripts that run after it
     wide = tab.evaluate("document.documentElement.scrollWidth - window.innerWidth")
+    cut = tab.evaluate(CUT_OFF)
     links = tab.evaluate("[...document.querySelectorAll('a[href]')].map(a => a.href)")
     lost = {complaint_of_link(folder, site, link) for link in links} - {None}
-    return [*found, *sorted(lost), *([f"wider than its window by {wide} px"] if wide > 0 else [])]
+    found += sorted(lost) + [f"wider than its window by {wide} px"] * (wide > 0)
+    return found + [f"cut off at its right side: {text!r}" for text in cut[-1:]]
 
 
 def check(folder, screenshots=None):

@@ -22,7 +22,7 @@ from skc2c import C2CAutoencoder
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__.partition("=")[0])
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[1])
     parser.add_argument("--output", default="autoencoder.png")
     parser.add_argument("--fast", action="store_true", help="only show that it runs")
     options = parser.parse_args()

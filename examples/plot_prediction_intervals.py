@@ -30,7 +30,7 @@ def draw(n, rng):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__.partition("=")[0])
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[1])
     parser.add_argument("--output", default="prediction_intervals.png")
     parser.add_argument("--fast", action="store_true", help="only show that it runs")
     options = parser.parse_args()

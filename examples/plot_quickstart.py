@@ -99,7 +99,7 @@ def draw_moons(path, fast):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__.partition("=")[0])
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[1])
     parser.add_argument("--output", default="quickstart.png", help="where to save the picture")
     parser.add_argument("--fast", action="store_true", help="only show that it runs")
     arguments = parser.parse_args()

@@ -24,7 +24,7 @@ PLAIN = {"cv": None, "input_scaling": None, "numeric_embedding": None, "learning
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__.partition("=")[0])
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[1])
     parser.add_argument("--output", default="semi_supervised_regression.png")
     parser.add_argument("--fast", action="store_true", help="only show that it runs")
     options = parser.parse_args()

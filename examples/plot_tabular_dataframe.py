@@ -135,7 +135,7 @@ def draw(predicted, truth, path):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__.partition("=")[0])
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[1])
     parser.add_argument(
         "--output", default="tabular_dataframe.png", help="where to save the picture"
     )
