@@ -41,6 +41,10 @@ def jacobian(estimator, X, space="link"):
     ValueError
         If `space` is not one of the two.
 
+    See Also
+    --------
+    fisher_information : The same for the output distribution.
+
     Examples
     --------
     >>> import numpy as np
@@ -73,6 +77,10 @@ def fisher_information(estimator, X):
     -------
     information : ndarray of shape (n, D, D)
         ``I(x) = J' F J``, for which ``KL(p(.|x) || p(.|x + dx)) ~ dx' I dx / 2``.
+
+    See Also
+    --------
+    jacobian : Derivatives of the outputs.
 
     Examples
     --------
@@ -170,6 +178,10 @@ def adversarial_perturbation(
         If `penalty` measures no distance between outputs, as ``'noise'``; on an invalid
         `epsilon` or `n_power_iterations`.
 
+    See Also
+    --------
+    penalty_value : What a penalty charges for such perturbations.
+
     Examples
     --------
     >>> import numpy as np
@@ -220,6 +232,10 @@ def penalty_value(estimator, X, penalty, epsilon, *, random_state=None):
     value : float
         The mean of R(x) over the rows, without `alpha`. For a regressor this is in squared
         units of y (training measures it with y standardised).
+
+    See Also
+    --------
+    adversarial_perturbation : The worst direction at each row.
 
     Examples
     --------

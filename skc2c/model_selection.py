@@ -25,6 +25,10 @@ class SemiSupervisedSplit(BaseCrossValidator):
     missing_label : object, default=-1
         Marks a row of y as unlabelled; NaN for real targets.
 
+    See Also
+    --------
+    labeled_scorer : Scores of rows of which some have no label.
+
     Examples
     --------
     >>> import numpy as np
@@ -46,6 +50,7 @@ class SemiSupervisedSplit(BaseCrossValidator):
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
+            Rows; only their number matters.
         y : array-like of shape (n_samples,) or (n_samples, n_outputs), default=None
             Needed to tell which rows have a label.
         groups : array-like of shape (n_samples,), default=None
@@ -77,6 +82,7 @@ class SemiSupervisedSplit(BaseCrossValidator):
         Returns
         -------
         n_splits : int
+            How many pairs `split` yields.
         """
         if y is None:
             return check_cv(self.cv).get_n_splits(X, y, groups)
@@ -85,7 +91,13 @@ class SemiSupervisedSplit(BaseCrossValidator):
         return self._inner(y, missing).get_n_splits(*parts)
 
     def get_metadata_routing(self):
-        """Return what the inner splitter asks for, such as groups."""
+        """Return what the inner splitter asks for, such as groups.
+
+        Returns
+        -------
+        routing : MetadataRequest or MetadataRouter
+            That of the inner splitter, if it is an object.
+        """
         if hasattr(self.cv, "get_metadata_routing"):
             return self.cv.get_metadata_routing()
         return super().get_metadata_routing()
@@ -127,6 +139,10 @@ def labeled_scorer(scoring, missing_label=-1):
     -------
     scorer : callable
         ``(estimator, X, y) -> float``.
+
+    See Also
+    --------
+    SemiSupervisedSplit : Splits whose test rows all have a label.
 
     Examples
     --------

@@ -1,6 +1,7 @@
 """The plan of the house: imports between its rooms only go down, and never in a circle."""
 
 import ast
+import importlib.util
 import re
 import sys
 from graphlib import TopologicalSorter
@@ -258,3 +259,12 @@ def test_tests_find_new_entries_in_the_tables(table):
 def test_tests_do_not_import_each_other(path):
     """What they share is in oracles.py."""
     assert not [name for name in imported_modules(path) if name.startswith("test_")]
+
+
+def test_the_plan_is_drawn_from_the_imports_that_are_there():
+    """Otherwise: python docs/draw_plan.py."""
+    path = PACKAGE.parent / "docs" / "draw_plan.py"
+    spec = importlib.util.spec_from_file_location("draw_plan", path)
+    drawing = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(drawing)
+    assert drawing.PICTURE.read_text() == drawing.plan()

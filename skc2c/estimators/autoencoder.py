@@ -139,7 +139,7 @@ class C2CAutoencoder(FittedAutoencoder):
     n_features_in_ : int
         Number of features seen during fit.
 
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
         Names of the features, if X had any that are strings.
 
     n_layers_ : int
@@ -248,12 +248,21 @@ class C2CAutoencoder(FittedAutoencoder):
         Returns
         -------
         self : C2CAutoencoder
+            The fitted estimator.
 
         Raises
         ------
         ValueError
             On invalid parameters or data, or a loss that stops being finite. The estimator is
             then as it was before.
+
+        Examples
+        --------
+        >>> from sklearn.datasets import load_iris
+        >>> from skc2c import C2CAutoencoder
+        >>> X, _ = load_iris(return_X_y=True)
+        >>> C2CAutoencoder(2, random_state=0).fit(X).transform(X).shape
+        (150, 2)
         """
         self._validate_params()
         keep_freed_memory()

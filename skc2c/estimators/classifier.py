@@ -1,12 +1,12 @@
-"""The classifier: labels in, probabilities out."""
+"""The classifier: its signature, docstring and fits."""
 
 from dataclasses import replace
 
-import numpy as np
 from sklearn.base import ClassifierMixin
 from sklearn.utils._param_validation import StrOptions
 
 from skc2c.estimators.callbacks import with_callbacks
+from skc2c.estimators.class_predictions import ClassPredictionsMixin
 from skc2c.estimators.class_weights import (
     class_factors,
     refuse_class_weight,
@@ -21,7 +21,9 @@ from skc2c.estimators.targets import ClassTargets, announced_targets, class_targ
 
 
 @shared_docstrings
-class C2CClassifier(LabeledScoreMixin, ScikitLearnExportMixin, ClassifierMixin, Perceptron):
+class C2CClassifier(
+    ClassPredictionsMixin, LabeledScoreMixin, ScikitLearnExportMixin, ClassifierMixin, Perceptron
+):
     """Multilayer perceptron classifier that is smooth around the data.
 
     Each network minimises the log-loss plus ``alpha`` times a penalty on how much the output
@@ -147,12 +149,20 @@ class C2CClassifier(LabeledScoreMixin, ScikitLearnExportMixin, ClassifierMixin, 
         Returns
         -------
         self : C2CClassifier
+            The fitted estimator.
 
         Raises
         ------
         ValueError
             On invalid parameters or data, or a loss that stops being finite. The estimator is
             then as it was before.
+
+        Examples
+        --------
+        >>> from skc2c import C2CClassifier
+        >>> X, y = [[0.0], [1.0], [2.0], [3.0]] * 5, ["low", "low", "high", "high"] * 5
+        >>> C2CClassifier(random_state=0).fit(X, y).predict([[0.5], [2.5]])
+        array(['low', 'high'], dtype='<U4')
         """
         further = {"X_val": X_val, "y_val": y_val, "sample_weight_val": sample_weight_val}
         return self._fit(X, y, sample_weight, X_unlabeled, groups=groups, **further)
@@ -182,12 +192,24 @@ class C2CClassifier(LabeledScoreMixin, ScikitLearnExportMixin, ClassifierMixin, 
         Returns
         -------
         self : C2CClassifier
+            The fitted estimator.
 
         Raises
         ------
         ValueError
             On invalid parameters or data, on labels that are not in `classes`, if `classes`
             is missing in the first call, or if `early_stopping` is True.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from skc2c import C2CClassifier
+        >>> rng, clf = np.random.default_rng(0), C2CClassifier(random_state=0)
+        >>> for _ in range(20):
+        ...     X = rng.normal(size=(50, 1))
+        ...     clf = clf.partial_fit(X, X[:, 0] > 0, classes=[False, True])
+        >>> clf.predict([[-1.0], [1.0]])
+        array([False,  True])
         """
         if self.class_weight == "balanced":
             raise ValueError(
@@ -195,71 +217,6 @@ class C2CClassifier(LabeledScoreMixin, ScikitLearnExportMixin, ClassifierMixin, 
                 "frequencies of the classes. Pass a dictionary of weights instead."
             )
         return self._fit_increment(X, y, sample_weight, X_unlabeled, classes)
-
-    def predict(self, X):
-        """Predict labels.
-
-        Parameters
-        ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
-
-        Returns
-        -------
-        y : ndarray of shape (n_samples,) or (n_samples, n_outputs)
-            The most probable label; for multilabel y the indicator matrix of the outputs
-            with a probability above one half.
-        """
-        h = self._link(X)
-        return self._targets().decode(h)
-
-    def decision_function(self, X):
-        """Network output before the softmax or logistic function: the logits.
-
-        Parameters
-        ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
-
-        Returns
-        -------
-        h : ndarray of shape (n_samples,) or (n_samples, n_outputs)
-            For two classes, the log-odds of ``classes_[1]``.
-        """
-        h = self._link(X)
-        return h[:, 0] if self._targets().is_binary else h
-
-    def predict_proba(self, X):
-        """Predict probabilities.
-
-        Parameters
-        ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
-
-        Returns
-        -------
-        proba : ndarray of shape (n_samples, n_classes) or (n_samples, n_outputs)
-            Of every class, in the order of `classes_`; for multilabel y of every output
-            being 1. In the open interval (0, 1): where a probability rounds to 0 or 1 the
-            nearest number inside is returned.
-        """
-        h, targets = self._link(X), self._targets()
-        proba = targets.likelihood.mean(targets.sides(h))
-        limits = np.finfo(proba.dtype)
-        return np.clip(proba, limits.tiny, 1.0 - limits.epsneg)
-
-    def predict_log_proba(self, X):
-        """Predict logarithms of probabilities, computed without their underflow.
-
-        Parameters
-        ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
-
-        Returns
-        -------
-        log_proba : ndarray of shape (n_samples, n_classes) or (n_samples, n_outputs)
-            Exact also where the probability itself is too small for a float.
-        """
-        h, targets = self._link(X), self._targets()
-        return targets.likelihood.log_mean(targets.sides(h))
 
     def _targets(self):
         is_multilabel = self.out_activation_ == "logistic" and self.n_outputs_ > 1

@@ -22,10 +22,20 @@ class FittedAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseE
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
+            Rows like those of the training set.
 
         Returns
         -------
         code : ndarray of shape (n_samples, n_components)
+            As many numbers as the code has units, for each row.
+
+        Examples
+        --------
+        >>> from sklearn.datasets import load_iris
+        >>> from skc2c import C2CAutoencoder
+        >>> X, _ = load_iris(return_X_y=True)
+        >>> C2CAutoencoder(2, random_state=0).fit(X).transform(X[:5]).shape
+        (5, 2)
         """
         X = self._check_X(X)
         network, theta = network_of(self)
@@ -43,6 +53,16 @@ class FittedAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseE
         -------
         rows : ndarray of shape (n_samples, n_features)
             Rows in the units of those that were encoded.
+
+        Examples
+        --------
+        >>> from sklearn.datasets import load_iris
+        >>> from skc2c import C2CAutoencoder
+        >>> X, _ = load_iris(return_X_y=True)
+        >>> autoencoder = C2CAutoencoder(2, random_state=0).fit(X)
+        >>> back = autoencoder.inverse_transform(autoencoder.transform(X))
+        >>> bool(((back - X) ** 2).sum() < 0.05 * ((X - X.mean(axis=0)) ** 2).sum())
+        True
         """
         check_is_fitted(self)
         code = check_array(X, dtype=FLOATS, estimator=self, input_name="X")
@@ -63,12 +83,23 @@ class FittedAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseE
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
+            Rows like those of the training set.
 
         Returns
         -------
         error : ndarray of shape (n_samples,)
             Mean over the features of the squared difference between the row and what its code
             decodes to. With `input_scaling` this is the difference of the scaled rows.
+
+        Examples
+        --------
+        >>> from sklearn.datasets import load_iris
+        >>> from skc2c import C2CAutoencoder
+        >>> X, _ = load_iris(return_X_y=True)
+        >>> autoencoder = C2CAutoencoder(2, random_state=0).fit(X)
+        >>> unlike, like = autoencoder.reconstruction_error([[9.0, 0.0, 9.0, 0.0], X[0]])
+        >>> bool(unlike > 10 * like)
+        True
         """
         X = self._check_X(X)
         (network, theta), scaling = network_of(self), scaling_of(self)
@@ -82,12 +113,23 @@ class FittedAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseE
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
+            Rows like those of the training set.
         y : object, default=None
             Ignored, for pipelines.
 
         Returns
         -------
         score : float
+            0 at best.
+
+        Examples
+        --------
+        >>> from sklearn.datasets import load_iris
+        >>> from skc2c import C2CAutoencoder
+        >>> X, _ = load_iris(return_X_y=True)
+        >>> wide, narrow = (C2CAutoencoder(k, random_state=0).fit(X).score(X) for k in (2, 1))
+        >>> narrow < wide < 0
+        True
         """
         return -float(self.reconstruction_error(X).mean(dtype=np.float64))
 

@@ -28,6 +28,7 @@ class PredictionIntervalMixin:
         Parameters
         ----------
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Rows to predict.
         coverage : float, default=0.9
             Part of new targets that the intervals should hold, between 0 and 1, both excluded. It
             is that of each output if there are several.

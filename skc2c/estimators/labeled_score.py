@@ -17,12 +17,24 @@ class LabeledScoreMixin:
         Parameters
         ----------
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Rows to predict.
         y : array-like of shape (n_samples,) or (n_samples, n_outputs)
+            Their true labels or targets.
         sample_weight : array-like of shape (n_samples,), default=None
+            Weights of the rows.
 
         Returns
         -------
         score : float
+            1 at best.
+
+        Examples
+        --------
+        >>> from sklearn.datasets import load_iris
+        >>> from skc2c import C2CClassifier
+        >>> X, y = load_iris(return_X_y=True)
+        >>> C2CClassifier(random_state=0).fit(X[::2], y[::2]).score(X[1::2], y[1::2]) > 0.9
+        True
         """
         if self.missing_label is not None:
             missing = is_missing(y, self.missing_label)

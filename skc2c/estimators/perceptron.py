@@ -212,6 +212,7 @@ class Perceptron(CallbackSupportMixin, BaseEstimator, ABC):
         Parameters
         ----------
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Rows to predict.
         layer : int, default=-1
             Index of the hidden layer, counted from the inputs; a negative one is counted from the
             output.
@@ -226,6 +227,13 @@ class Perceptron(CallbackSupportMixin, BaseEstimator, ABC):
         ------
         ValueError
             If there is no such hidden layer.
+
+        Examples
+        --------
+        >>> from skc2c import C2CRegressor
+        >>> reg = C2CRegressor((8,), cv=None, max_iter=5, random_state=0, tol=1.0)
+        >>> reg.fit([[0.0], [1.0], [2.0]], [0.0, 1.0, 4.0]).hidden_activations([[0.5]]).shape
+        (1, 8)
         """
         X, n_hidden = self._check_X(X), self.n_layers_ - 2
         if not -n_hidden <= layer < n_hidden:

@@ -160,12 +160,21 @@ class C2CRegressor(
         Returns
         -------
         self : C2CRegressor
+            The fitted estimator.
 
         Raises
         ------
         ValueError
             On invalid parameters or data, or a loss that stops being finite. The
             estimator is then as it was before.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from skc2c import C2CRegressor
+        >>> X = np.linspace(-1, 1, 200)[:, None]
+        >>> C2CRegressor(random_state=0).fit(X, X[:, 0] ** 2).predict([[0.5]]).round(1)
+        array([0.2])
         """
         further = {"X_val": X_val, "y_val": y_val, "sample_weight_val": sample_weight_val}
         return self._fit(X, y, sample_weight, X_unlabeled, groups=groups, **further)
@@ -193,6 +202,7 @@ class C2CRegressor(
         Returns
         -------
         self : C2CRegressor
+            The fitted estimator.
 
         Raises
         ------
@@ -200,6 +210,17 @@ class C2CRegressor(
             On invalid parameters or data, if `early_stopping` is True, on another number of targets
             than in the first call, or if the loss stops being finite. The estimator is then as it
             was before.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from skc2c import C2CRegressor
+        >>> rng, reg = np.random.default_rng(0), C2CRegressor(random_state=0)
+        >>> for _ in range(40):
+        ...     X = rng.normal(size=(50, 1))
+        ...     reg = reg.partial_fit(X, 3.0 * X[:, 0])
+        >>> bool(abs(reg.predict([[0.5]])[0] - 1.5) < 0.3)
+        True
         """
         return self._fit_increment(X, y, sample_weight, X_unlabeled)
 
@@ -209,6 +230,7 @@ class C2CRegressor(
         Parameters
         ----------
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Rows to predict.
         return_std : bool, default=False
             Whether to return the standard deviation of the targets too. Only available with
             ``loss='gaussian_nll'``.
@@ -224,6 +246,16 @@ class C2CRegressor(
         ------
         ValueError
             If `return_std` is True and the loss has no standard deviation.
+
+        Examples
+        --------
+        >>> from sklearn.datasets import load_diabetes
+        >>> from skc2c import C2CRegressor
+        >>> X, y = load_diabetes(return_X_y=True)
+        >>> reg = C2CRegressor(loss="gaussian_nll", random_state=0).fit(X, y)
+        >>> mean, std = reg.predict(X, return_std=True)
+        >>> bool(0.9 < (abs(y - mean) < 2 * std).mean() < 1.0)
+        True
         """
         h, targets = self._link(X), self._targets()
         if not return_std:

@@ -192,7 +192,7 @@ oob_score_ : float
 n_features_in_ : int
     Number of features seen during fit.
 
-feature_names_in_ : ndarray of shape (n_features_in_,)
+feature_names_in_ : ndarray of shape (`n_features_in_`,)
     Names of the features, if X had any that are strings.
 
 n_layers_ : int

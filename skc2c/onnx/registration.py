@@ -25,6 +25,10 @@ def register_converters():
     ImportError
         If skl2onnx is not installed.
 
+    See Also
+    --------
+    skc2c.C2CClassifier.to_sklearn : Export to scikit-learn, which needs no further package.
+
     Notes
     -----
     Options of the converter, as for the estimators of scikit-learn: ``zipmap``,

@@ -25,6 +25,10 @@ class Jacobian(Perturbing):
         Power iterations for the worst direction. Only used when
         ``perturbation='adversarial'``.
 
+    See Also
+    --------
+    C2C : The distance at a given `epsilon`, estimated from random points.
+
     References
     ----------
     T. Poggio, F. Girosi, "Networks for approximation and learning", Proceedings of the

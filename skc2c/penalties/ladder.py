@@ -27,9 +27,9 @@ class Ladder(Nearby):
         Power iterations for the adversarial direction. Only used when
         ``perturbation='adversarial'``.
 
-    Notes
-    -----
-    Wide sparse rows are perturbed behind the first kernel; see the notes of `C2C`.
+    See Also
+    --------
+    C2C : The same without a denoiser. Its notes on wide sparse rows hold here too.
 
     References
     ----------

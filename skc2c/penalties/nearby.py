@@ -89,11 +89,14 @@ class OutputDistance(Nearby):
         Parameters
         ----------
         likelihood : Likelihood
+            What the outputs mean.
         outputs : Outputs
+            Of the network, at the rows of the probe.
 
         Returns
         -------
         distance : ndarray of shape (n,)
+            Zero where all copies have the output of their row.
         """
         return mean_distance(
             outputs.h,
@@ -124,17 +127,19 @@ class C2C(OutputDistance):
     n_perturbations : int, default=1
         Nearby points for each row and step.
     n_power_iterations : int, default=1
-        Power iterations for the adversarial direction. Only used when
-        ``perturbation='adversarial'``.
+        Power iterations for an adversarial direction.
+
+    See Also
+    --------
+    Jacobian : The same for small `epsilon`, exactly and at more cost.
 
     Notes
     -----
     For wide sparse rows (at least 5,000 columns, at most 1 % of the entries stored) the
     perturbation is drawn where it has passed the first kernel W: ``dx W`` is
     ``N(0, W' diag(epsilon^2) W)``, a number for each hidden unit instead of one for each
-    column. The penalty has the same expectation, and the estimate of its gradient is unbiased as
-    well, but the random numbers are others than for the same rows as an array. An adversarial
-    perturbation is sought among those that move the first layer, which leaves out none that counts.
+    column. Penalty and gradient have the same expectation as for an array, but other random
+    numbers. An adversarial perturbation is sought among those that move the first layer.
 
     References
     ----------
@@ -186,8 +191,7 @@ class VAT(OutputDistance):
     n_perturbations : int, default=1
         Nearby points for each row and step.
     n_power_iterations : int, default=1
-        Power iterations for the adversarial direction. Only used when
-        ``perturbation='adversarial'`` and `gradient_distance` is None.
+        Power iterations for an adversarial direction. Ignored if `gradient_distance` is given.
     entropy_weight : float, default=0.0
         Weight of an additional term: the entropy of ``p(.|h)`` at the row itself, so that
         outputs become certain as well as smooth (Grandvalet & Bengio, 2005). Meant for rows
@@ -205,9 +209,9 @@ class VAT(OutputDistance):
         few labels and normalisation (2 to 7, with an `epsilon` as large as the distance of
         neighbouring rows of a class). Only used when ``perturbation='adversarial'``.
 
-    Notes
-    -----
-    Wide sparse rows are perturbed behind the first kernel; see the notes of `C2C`.
+    See Also
+    --------
+    C2C : Squared distance of the outputs. Its notes on wide sparse rows hold here too.
 
     References
     ----------

@@ -20,9 +20,9 @@ class Noise(Perturbing):
     perturbation : {'random', 'adversarial'}, default='random'
         How the nearby point is chosen.
 
-    Notes
-    -----
-    Wide sparse rows are perturbed behind the first kernel; see the notes of `C2C`.
+    See Also
+    --------
+    C2C : A penalty, which needs no label. Its notes on wide sparse rows hold here too.
 
     References
     ----------

@@ -57,6 +57,10 @@ class Penalty(BaseEstimator, ABC):
         Whether ``probe`` takes wide sparse rows as they are, as a CSR matrix. If not, it is given
         them as an array, batch by batch.
 
+    See Also
+    --------
+    C2C : A penalty to look at: random or adversarial points near each row.
+
     Examples
     --------
     A penalty on the absolute instead of the squared distance:
@@ -95,17 +99,24 @@ class Penalty(BaseEstimator, ABC):
         Parameters
         ----------
         network : Network
+            The map from rows to outputs.
         likelihood : Likelihood
+            What the outputs mean.
         theta : ndarray of shape (network.size,)
+            Parameters of the network.
         X : ndarray of shape (n, D)
+            Rows, scaled.
         y : ndarray of shape (n, T) or None
             Encoded targets, None if there are no labels.
         epsilon : float or ndarray of shape (D,)
+            Radius, of each feature if it is an array.
         rng : numpy.random.Generator
+            The only source of random numbers.
 
         Returns
         -------
         probe : Probe
+            The rows, and what is near them.
         """
         return Probe.at(X, epsilon)
 
@@ -116,9 +127,13 @@ class Penalty(BaseEstimator, ABC):
         Parameters
         ----------
         network : Network
+            The map from rows to outputs.
         likelihood : Likelihood
+            What the outputs mean.
         theta : ndarray of shape (network.size,)
+            Parameters of the network.
         probe : Probe
+            As the method of that name returned it.
         outputs : Outputs
             Of the network, at the rows of the probe.
 
@@ -134,6 +149,7 @@ class Penalty(BaseEstimator, ABC):
         Parameters
         ----------
         n_features : int
+            Number of features that are perturbed.
 
         Returns
         -------
@@ -149,6 +165,7 @@ class Penalty(BaseEstimator, ABC):
         Parameters
         ----------
         likelihood : Likelihood
+            What the outputs mean.
 
         Returns
         -------
@@ -168,6 +185,7 @@ class Penalty(BaseEstimator, ABC):
         Parameters
         ----------
         n_outputs : int
+            Number of outputs of the network.
 
         Returns
         -------
@@ -182,11 +200,14 @@ class Penalty(BaseEstimator, ABC):
         Parameters
         ----------
         parameters : ndarray of shape (n_parameters,)
+            Of the penalty for h.
         center, scale : ndarray of shape (n_outputs,)
+            The units of each output.
 
         Returns
         -------
         parameters : ndarray of shape (n_parameters,)
+            Of the penalty for the outputs in these units.
         """
         return parameters
 

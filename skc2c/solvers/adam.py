@@ -27,6 +27,10 @@ class Adam(StochasticSolver):
         the cycles of a fit of several (see ``cv``). ``'auto'`` is constant in the former and
         rises from zero and falls to zero in the latter.
 
+    See Also
+    --------
+    LBFGS : All rows at once, without a learning rate.
+
     References
     ----------
     D. P. Kingma, J. Ba, "Adam: A method for stochastic optimization", ICLR 2015.

@@ -33,6 +33,10 @@ class LBFGS(Solver):
         Largest number of evaluations of the objective, each of which is a pass over all rows, in a
         fit of one network (of several: in each of its cycles). None for as many as the steps need.
 
+    See Also
+    --------
+    Adam : Batch by batch, for more than a few hundred rows.
+
     Examples
     --------
     >>> from skc2c import C2CRegressor

@@ -28,6 +28,7 @@ class Schedule(BaseEstimator, ABC):
         Returns
         -------
         factor : float
+            Between 0 and 1.
         """
 
     def ends(self, n_steps):
@@ -41,12 +42,18 @@ class Schedule(BaseEstimator, ABC):
         Returns
         -------
         ends : list of int
+            Ascending; the last one is `n_steps`.
         """
         return [n_steps]
 
 
 class Constant(Schedule):
     """The same rate throughout.
+
+    See Also
+    --------
+    Cosine : A rate that falls.
+    Cycles : A rate that falls several times.
 
     Examples
     --------
@@ -61,6 +68,11 @@ class Constant(Schedule):
 
 class Cosine(Schedule):
     """A rate that falls to zero along half a cosine.
+
+    See Also
+    --------
+    Constant : The same rate throughout.
+    Cycles : A rate that falls several times.
 
     References
     ----------
@@ -90,6 +102,11 @@ class Cycles(Schedule):
     ----------
     n_cycles : int, default=4
         How many.
+
+    See Also
+    --------
+    Constant : The same rate throughout.
+    Cosine : A rate that falls once.
 
     References
     ----------

@@ -60,6 +60,7 @@ class Solver(BaseEstimator, ABC):
         Parameters
         ----------
         learning_rate : float
+            Largest rate.
         automatic : Schedule
             The schedule unless the solver has one of its own.
 
