@@ -101,7 +101,12 @@ def _units(ingredients, units):
 
 
 def out_of_fold_attributes(ingredients, training, found, data):
-    """The score and the predictions of rows by the networks that were not trained on them."""
+    """The score and the predictions of rows by the networks that were not trained on them.
+
+    There are none if every network was trained on all rows.
+    """
+    if not len(training.plan.left_out):
+        return {}
     h = found.outputs * training.units.scale + training.units.center
     places = data.places[ingredients.used]
     return ingredients.targets.fitted(training.units).out_of_fold(

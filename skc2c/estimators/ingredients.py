@@ -211,12 +211,20 @@ def _unit(estimator, scaling, labelled, first, previous):
     if scaling is not None:
         return 1.0
     before = previous.state.get("spread") if first is None else None
-    return before or _spread((labelled if first is None else first).X)
+    return before or _spread_of((labelled if first is None else first).X)
 
 
-def _spread(X):
+def _spread_of(X):
     """Root of the mean variance of the columns."""
+    return float(np.sqrt(max(_variance(X).mean(), 0.0)))
+
+
+def spread_of_columns(X):
+    """Standard deviations of the columns, (D,)."""
+    return np.sqrt(np.maximum(_variance(X), 0.0)).ravel()
+
+
+def _variance(X):
     mean = np.asarray(X.mean(axis=0), dtype=np.float64)
     square = X.multiply(X) if hasattr(X, "multiply") else np.square(X, dtype=np.float64)
-    variance = np.asarray(square.mean(axis=0)) - mean**2
-    return float(np.sqrt(max(variance.mean(), 0.0)))
+    return np.asarray(square.mean(axis=0)) - mean**2

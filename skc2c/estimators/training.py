@@ -8,8 +8,15 @@ from sklearn.base import BaseEstimator
 
 from skc2c.estimators.assembly import assemble as assemble_one
 from skc2c.estimators.callbacks import Tasks
+from skc2c.estimators.cross_assembly import CrossTraining, folds_of
 from skc2c.estimators.cross_assembly import assemble as assemble_several
-from skc2c.estimators.cross_assembly import folds_of
+from skc2c.estimators.few_labels import (
+    all_rows,
+    assemble_few,
+    can_judge,
+    confidence,
+    few_labels,
+)
 from skc2c.estimators.fitted import (
     attributes_of_increment,
     attributes_of_one,
@@ -18,11 +25,11 @@ from skc2c.estimators.fitted import (
     function_of_one,
     out_of_fold_attributes,
 )
-from skc2c.estimators.ingredients import Previous
+from skc2c.estimators.ingredients import Ingredients, Previous
 from skc2c.estimators.intervals import conformal_attributes
 from skc2c.estimators.reports import report, report_of_several
 from skc2c.estimators.training_data import TrainingData
-from skc2c.fitting import cross_fit, fit
+from skc2c.fitting import CrossFit, cross_fit, fit
 from skc2c.machine.processes import InProcesses, n_processes
 from skc2c.machine.threads import blas_threads_taken, map_in_order
 
@@ -74,30 +81,96 @@ def train(estimator, ingredients, call):
     attributes : dict
         Fitted attributes.
     """
-    folds, data = None, call.data
     is_single = estimator.cv is None or estimator.early_stopping or estimator.warm_start
-    if not (is_single or call.is_increment):
-        folds = folds_of(estimator, ingredients, data.labelled, call.groups)
+    if is_single or call.is_increment:
+        return {**_train_one(estimator, ingredients, call), "_conformal": None}
+    folds = folds_of(estimator, ingredients, call.data.labelled, call.groups)
+    few = few_labels(estimator, ingredients)
+    if few is not None:
+        return _train_few(estimator, ingredients, few, call, folds)
     if folds is None:
         return {**_train_one(estimator, ingredients, call), "_conformal": None}
-    return _train_several(estimator, ingredients, call, folds)
-
-
-def _train_several(estimator, ingredients, call, folds):
     training = assemble_several(estimator, ingredients, folds)
     end = call.tasks.start(len(training.plan.ends))
+    found = _train_several(estimator, ingredients, training, call, end)
+    return _reported(estimator, ingredients, training, found, call)
+
+
+def _train_several(estimator, ingredients, training, call, end):
+    """Train networks side by side, among which the rows that they leave out choose."""
 
     def attributes(found):
-        return {
-            **attributes_of_several(ingredients, training, found, call.dtype),
-            **out_of_fold_attributes(ingredients, training, found, call.data),
-            **conformal_attributes(ingredients, training, found),
-        }
+        return _attributes_of_several(ingredients, training, found, call)
 
     after = None if end is None else lambda found: end(lambda: attributes(found))
-    found = _cross_fit(training.plan, estimator.n_jobs, after)
+    return _cross_fit(training.plan, estimator.n_jobs, after)
+
+
+def _reported(estimator, ingredients, training, found, call):
+    """Fitted attributes, once a user was told what to know about the fit."""
     report_of_several(estimator, ingredients, training, found)
-    return attributes(found)
+    return _attributes_of_several(ingredients, training, found, call)
+
+
+def _attributes_of_several(ingredients, training, found, call):
+    return {
+        **attributes_of_several(ingredients, training, found, call.dtype),
+        **out_of_fold_attributes(ingredients, training, found, call.data),
+        **conformal_attributes(ingredients, training, found),
+    }
+
+
+class _Trial(NamedTuple):
+    """A fit with folds, and what came of it."""
+
+    ingredients: Ingredients
+    training: CrossTraining
+    found: CrossFit
+    loss: float
+
+
+def _train_few(estimator, plain, few, call, folds):
+    """Train networks on all labels and on rows without one, unless these are seen to do harm."""
+    whole = assemble_few(estimator, few, all_rows(estimator, few, folds))
+    fits = _fits_with_folds(estimator, plain, few, folds)
+    end = call.tasks.start(sum(len(training.plan.ends) for _, training in fits) + 1)
+    trials = []
+    for fit_of_folds in fits:
+        trials.append(_try(estimator, *fit_of_folds, call, end))
+        if trials[-1].found.interrupted:
+            return _reported(estimator, *trials[-1][:3], call)
+    best = min(trials, key=lambda trial: trial.loss, default=None)
+    if best is not None and best.ingredients is not few:
+        return _reported(estimator, *best[:3], call)
+    out_of_fold = {}
+    if best is not None:
+        out_of_fold = out_of_fold_attributes(*best[:3], call.data)
+        whole = replace(whole, units=best.training.units)
+    found = _train_several(estimator, few, whole, call, end)
+    return _reported(estimator, few, whole, found, call) | out_of_fold
+
+
+def _fits_with_folds(estimator, plain, few, folds):
+    """Fits that measure with folds what rows without a label are worth.
+
+    The first learns from them; the second does not, if it is left to the fit whether to.
+    """
+    if not can_judge(folds):
+        return []
+    fits = [(few, assemble_few(estimator, few, folds))]
+    if isinstance(estimator.alpha, str):
+        alone = replace(plain, unlabeled=[])
+        fits.append((alone, assemble_several(estimator, alone, folds)))
+    return fits
+
+
+def _try(estimator, ingredients, training, call, end):
+    found = _train_several(estimator, ingredients, training, call, end)
+    factor, loss = confidence(training.plan, found.outputs)
+    if ingredients.unlabeled:
+        units = training.units
+        training = replace(training, units=units._replace(scale=units.scale * factor))
+    return _Trial(ingredients, training, found, loss)
 
 
 def _cross_fit(plan, n_jobs, after):

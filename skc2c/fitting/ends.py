@@ -75,8 +75,13 @@ def out_of_fold(plan, networks):
 
 
 def loss_of(plan, h):
-    """Weighted mean negative log-likelihood of the rows left out; infinite if not finite."""
+    """Weighted mean negative log-likelihood of the rows left out; infinite if not finite.
+
+    Without such rows there is nothing to tell ends apart by, and all are worth zero.
+    """
     rows = plan.left_out
+    if not len(rows):
+        return 0.0
     with np.errstate(over="ignore", invalid="ignore"):
         nll, _ = plan.likelihood.nll_and_gradient(plan.rows.y[rows].astype(np.float64), h[rows])
     loss = float(np.average(nll, weights=plan.rows.weight[rows]))

@@ -270,12 +270,20 @@ def _rows_of(plan, fold):
     return train, np.concatenate([train, np.arange(len(plan.rows), len(plan.pool))])
 
 
+def _weights(rows, members):
+    """Sum of the sample weights of each member's rows."""
+    return np.array([rows.weight[own].sum(dtype=np.float64) for own in members])
+
+
 def _objective(plan, network, members, features):
     """The objectives of members: each on the training rows of its fold."""
     alpha = np.array([candidate.alpha for candidate, _ in members])
     settings = {"likelihood": plan.likelihood, "epsilon": plan.epsilon}
-    l2, none = np.full(len(members), plan.l2), np.zeros(len(members))
     train, pool = zip(*(_rows_of(plan, fold) for _, fold in members), strict=True)
+    none, l2 = np.zeros(len(members)), np.full(len(members), plan.l2)
+    if plan.pool is not None and alpha.any():
+        # As for one network, the n that l2 is divided by counts all rows of the penalty.
+        l2 *= _weights(plan.rows, train) / _weights(plan.pool, pool)
     loss = {"l2": l2, "members": list(train), "n_per_pass": plan.n_train, **settings}
     if alpha.any() and not plan.penalty.needs_no_label:
         term = MembersTerm(network, penalty=plan.penalty, alpha=alpha, rows=plan.rows, **loss)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from skc2c.data.batches import Deal, Dealer
-from skc2c.objective.term import Term, total
+from skc2c.objective.term import Term, total, total_weight
 from skc2c.penalties.penalty import NoPenalty
 
 
@@ -14,7 +14,7 @@ class Objective:
     """A sum of terms: one, or the penalty of a pool of rows and the loss of labelled ones.
 
     In the second case each is a mean over its own rows, so that `alpha` does not depend on how
-    many of the rows have a label.
+    many of the rows have a label. Nor does `l2`: the n that it is divided by counts all rows.
 
     Parameters
     ----------
@@ -64,11 +64,12 @@ class Objective:
         objective : Objective
         """
         term = partial(Term, likelihood=likelihood, alpha=alpha, epsilon=epsilon)
-        loss = partial(term, network, l2=l2, rows=train)
         if pool is None:
-            return cls((loss(penalty=penalty),), over_blocks)
+            return cls((term(network, penalty=penalty, l2=l2, rows=train),), over_blocks)
         charge = term(penalized or network, penalty=penalty, l2=0.0, rows=pool)
-        return cls((charge, loss(penalty=NoPenalty())), over_blocks)
+        l2 = l2 * total_weight(train) / total_weight(pool)
+        loss = term(network, penalty=NoPenalty(), l2=l2, rows=train)
+        return cls((charge, loss), over_blocks)
 
     @property
     def follows_theta(self):

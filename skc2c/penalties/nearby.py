@@ -6,7 +6,8 @@ from numbers import Real
 import autograd.numpy as anp
 import numpy as np
 from scipy import sparse
-from sklearn.utils._param_validation import Interval
+from sklearn.base import clone
+from sklearn.utils._param_validation import Interval, StrOptions
 
 from skc2c.network.sparse_rows import linearize_behind
 from skc2c.penalties.distances import (
@@ -18,6 +19,11 @@ from skc2c.penalties.distances import (
 from skc2c.penalties.penalty import COUNT, PERTURBATION, SPACE, Perturbing
 from skc2c.penalties.perturbations import adversarial, from_afar, gaussian
 from skc2c.penalties.probes import Probe
+
+# Weights of certainty and balance that VAT takes with few labels, in units of its own divergence
+# (docs/semi_supervised.md).
+FEW_LABELS = {"entropy_weight": 0.1, "balance_weight": 0.4}
+WEIGHT = [Interval(Real, 0, None, closed="left"), StrOptions({"auto"})]
 
 
 class Nearby(Perturbing):
@@ -192,16 +198,18 @@ class VAT(OutputDistance):
         Nearby points for each row and step.
     n_power_iterations : int, default=1
         Power iterations for an adversarial direction. Ignored if `gradient_distance` is given.
-    entropy_weight : float, default=0.0
+    entropy_weight : 'auto' or float, default='auto'
         Weight of an additional term: the entropy of ``p(.|h)`` at the row itself, so that
         outputs become certain as well as smooth (Grandvalet & Bengio, 2005). Meant for rows
-        without a label. Ignored in regression.
-    balance_weight : float, default=0.0
+        without a label: ``'auto'`` is 0.1 in a classifier that tunes itself (`cv` is not None)
+        and learns from such rows, and 0 otherwise. Ignored in regression.
+    balance_weight : 'auto' or float, default='auto'
         Weight of an additional term: the KL divergence of the mean class probabilities from
         uniform. The mean is over all rows with L-BFGS and over the rows of a batch with Adam,
         where the term therefore depends on `batch_size`. With few labels and `entropy_weight`
         it keeps classes from disappearing, provided that they are about equally frequent among
-        the unlabelled rows. Ignored in regression.
+        the unlabelled rows. ``'auto'`` is 0.4 where `entropy_weight` would be 0.1, and 0
+        otherwise. Ignored in regression.
     gradient_distance : float or None, default=None
         If given, the adversarial direction is instead the gradient of the divergence at a point
         away from the row, in a random direction: so far away, in multiples of `epsilon`. It is
@@ -233,8 +241,8 @@ class VAT(OutputDistance):
         "n_perturbations": COUNT,
         "n_power_iterations": COUNT,
         "gradient_distance": [Interval(Real, 0, None, closed="neither"), None],
-        "entropy_weight": [Interval(Real, 0, None, closed="left")],
-        "balance_weight": [Interval(Real, 0, None, closed="left")],
+        "entropy_weight": WEIGHT,
+        "balance_weight": WEIGHT,
     }
 
     def __init__(
@@ -242,8 +250,8 @@ class VAT(OutputDistance):
         perturbation="adversarial",
         n_perturbations=1,
         n_power_iterations=1,
-        entropy_weight=0.0,
-        balance_weight=0.0,
+        entropy_weight="auto",
+        balance_weight="auto",
         gradient_distance=None,
     ):
         self.perturbation = perturbation
@@ -254,8 +262,19 @@ class VAT(OutputDistance):
         self.gradient_distance = gradient_distance
 
     @property
+    def _weights(self):
+        """Weights of the two additional terms."""
+        weights = self.entropy_weight, self.balance_weight
+        return [0.0 if weight == "auto" else float(weight) for weight in weights]
+
+    def for_few_labels(self):
+        weights = {"entropy_weight": self.entropy_weight, "balance_weight": self.balance_weight}
+        auto = {name: FEW_LABELS[name] for name, weight in weights.items() if weight == "auto"}
+        return clone(self).set_params(**auto)
+
+    @property
     def needs_mean_response(self):
-        return self.balance_weight > 0.0
+        return self._weights[1] > 0.0
 
     @property
     def takes_sparse(self):
@@ -283,12 +302,12 @@ class VAT(OutputDistance):
 
     def value(self, network, likelihood, theta, probe, outputs):
         cost = self.mean_distance(likelihood, outputs)
-        if not (self.entropy_weight or self.balance_weight):
+        of_entropy, of_balance = self._weights
+        if not (of_entropy or of_balance):
             return cost
         h = outputs.h[: outputs.n]  # not held, unlike the target of the divergence
         balance = _imbalance(likelihood, h, outputs.mean_response, network.n_members)
-        cost = cost + float(self.entropy_weight) * likelihood.entropy(h)
-        return cost + float(self.balance_weight) * balance
+        return cost + of_entropy * likelihood.entropy(h) + of_balance * balance
 
 
 def _imbalance(likelihood, h, mean_response, k):

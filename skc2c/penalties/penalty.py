@@ -143,6 +143,16 @@ class Penalty(BaseEstimator, ABC):
             R(x) of each row; None if nothing is penalised.
         """
 
+    def for_few_labels(self):
+        """Return the penalty of a fit that tunes itself and learns classes from unlabelled rows.
+
+        Returns
+        -------
+        penalty : Penalty
+            By default the penalty itself.
+        """
+        return self
+
     def natural_epsilon(self, n_features):
         """Return the radius at which a perturbation has mean squared length 1.
 

@@ -33,6 +33,7 @@ class ClassTargets(Targets):
     is_multilabel: bool
     factors: np.ndarray | None = None
 
+    are_classes = True
     other_cure = ", or give VAT an entropy_weight and a balance_weight"
 
     @property

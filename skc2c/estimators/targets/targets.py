@@ -54,10 +54,13 @@ class Targets(ABC):
         Whose negative log-likelihood is minimised, a key of ``LIKELIHOODS``.
     n_targets : int
         Columns of the encoded y.
+    are_classes : bool, default=False
+        Whether y says which class or which labels a row has.
     other_cure : str
         What else to try against a collapse, for a warning.
     """
 
+    are_classes = False
     other_cure = ""
 
     @property

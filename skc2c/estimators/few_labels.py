@@ -1,0 +1,148 @@
+"""What differs in a fit of a classifier that learns from rows without a label.
+
+Such rows tell where the data lie close together; the labels, of which there are few, which class
+lies where. So every network is given all of the labels, the penalty is strong, its radius goes with
+the spread of the data, and training takes a fixed number of steps: a few labelled rows left out would
+say little about when to stop.
+"""
+
+from dataclasses import replace
+
+import numpy as np
+from scipy.optimize import minimize_scalar
+
+from skc2c.estimators.cross_assembly import assemble
+from skc2c.estimators.ingredients import spread_of_columns
+from skc2c.estimators.normalization import normalization_of_few_labels
+from skc2c.estimators.training_data import evenly
+from skc2c.fitting import Candidate, loss_of
+from skc2c.penalties import NoPenalty
+
+# Strength of the penalty; its radius, as a part of the spread of the rows around their mean; and
+# steps of training (docs/semi_supervised.md).
+_ALPHA = 3.0
+_RADIUS = 0.22
+_STEPS = 1000
+# Labelled rows that a fold must leave out to tell whether the unlabelled ones help.
+_FEWEST_LEFT_OUT = 10
+# Where the factor of the outputs is sought: a hundredfold either way covers all that is sensible.
+_LOG_FACTORS = (-4.6, 4.6)
+# Rows from which the extent of the data is taken.
+_SAMPLE = 2000
+
+
+def few_labels(estimator, ingredients):
+    """Return the ingredients of a fit that learns from rows without a label.
+
+    Parameters
+    ----------
+    estimator : Perceptron
+        Its parameters are read.
+    ingredients : Ingredients
+
+    Returns
+    -------
+    ingredients : Ingredients or None
+        None if there are no such rows, or the targets are not classes.
+    """
+    penalty, targets = ingredients.penalty, ingredients.targets
+    learns = ingredients.unlabeled and not isinstance(penalty, NoPenalty) and estimator.alpha != 0
+    if not (learns and targets.are_classes):
+        return None
+    epsilon = ingredients.epsilon if ingredients.spread is None else _epsilon(ingredients)
+    return replace(ingredients, penalty=penalty.for_few_labels(), epsilon=epsilon)
+
+
+def _epsilon(ingredients):
+    """A radius for each feature, in proportion to its spread as the network sees it.
+
+    Features that hardly vary after scaling, such as the pixels at a margin, hardly move.
+    """
+    labelled, targets = ingredients.labelled, ingredients.targets
+    rows = ingredients.scaled(labelled, targets.units(labelled.y, labelled.weight))
+    pool = ingredients.pool(rows)
+    spread = spread_of_columns(pool.take(evenly(len(pool), _SAMPLE)).X)
+    n_features = ingredients.n_features
+    natural = ingredients.penalty.natural_epsilon(n_features)
+    return _RADIUS * np.sqrt(n_features) * natural * spread
+
+
+def can_judge(folds):
+    """Whether folds leave out enough labelled rows to tell whether the unlabelled ones help."""
+    return folds is not None and min(len(test) for _, test in folds) >= _FEWEST_LEFT_OUT
+
+
+def confidence(plan, outputs):
+    """Return the factor of the outputs that suits the rows left out best, and their loss with it.
+
+    Networks that are led to be certain where they have no label are too certain: what they have
+    learned shows only when their outputs are shrunk, or stretched, by one factor (temperature
+    scaling; Guo et al., "On calibration of modern neural networks", ICML 2017).
+
+    Parameters
+    ----------
+    plan : CrossPlan
+    outputs : ndarray of shape (n, K)
+        Out of fold.
+
+    Returns
+    -------
+    factor, loss : float
+    """
+    best = minimize_scalar(
+        lambda log_factor: loss_of(plan, np.exp(log_factor) * outputs),
+        bounds=_LOG_FACTORS,
+        method="bounded",
+    )
+    return float(np.exp(best.x)), float(best.fun)
+
+
+def all_rows(estimator, ingredients, folds):
+    """Folds that leave nothing out, as many as networks are to be trained.
+
+    Parameters
+    ----------
+    estimator : Perceptron
+    ingredients : Ingredients
+    folds : list of (ndarray of int, ndarray of int) or None
+        What the parameter `cv` stands for; None if there are too few rows.
+
+    Returns
+    -------
+    folds : list of (ndarray of int, ndarray of int)
+    """
+    n = len(ingredients.labelled)
+    k = estimator.cv if isinstance(estimator.cv, (int, np.integer)) else len(folds)
+    return [(np.arange(n), np.arange(0)) for _ in range(k)]
+
+
+def assemble_few(estimator, ingredients, folds):
+    """Make the plan of a fit that learns from rows without a label.
+
+    Parameters
+    ----------
+    estimator : Perceptron
+    ingredients : Ingredients
+        As `few_labels` returns them.
+    folds : list of (ndarray of int, ndarray of int)
+
+    Returns
+    -------
+    training : CrossTraining
+    """
+    training = assemble(estimator, ingredients, folds)
+    plan = training.plan
+    candidate = Candidate(_front(estimator, plan), _alpha(estimator))
+    ends = plan.ends[-1:] if not isinstance(estimator.max_iter, str) else [_STEPS]
+    normalization = normalization_of_few_labels(estimator, ingredients)
+    plan = replace(plan, candidates=[candidate], ends=ends, normalization=normalization)
+    return replace(training, plan=plan)
+
+
+def _front(estimator, plan):
+    """No embedding unless it is asked for: a network behind one is too rough to be led by rows."""
+    return plan.candidates[0].front
+
+
+def _alpha(estimator):
+    return _ALPHA if isinstance(estimator.alpha, str) else float(estimator.alpha)
