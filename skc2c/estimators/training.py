@@ -15,6 +15,7 @@ from skc2c.estimators.few_labels import (
     assemble_few,
     can_judge,
     confidence,
+    do_harm,
     few_labels,
 )
 from skc2c.estimators.fitted import (
@@ -126,7 +127,6 @@ class _Trial(NamedTuple):
     ingredients: Ingredients
     training: CrossTraining
     found: CrossFit
-    loss: float
 
 
 def _train_few(estimator, plain, few, call, folds):
@@ -135,17 +135,19 @@ def _train_few(estimator, plain, few, call, folds):
     fits = _fits_with_folds(estimator, plain, few, folds)
     end = call.tasks.start(sum(len(training.plan.ends) for _, training in fits) + 1)
     trials = []
-    for fit_of_folds in fits:
-        trials.append(_try(estimator, *fit_of_folds, call, end))
-        if trials[-1].found.interrupted:
-            return _reported(estimator, *trials[-1][:3], call)
-    best = min(trials, key=lambda trial: trial.loss, default=None)
-    if best is not None and best.ingredients is not few:
-        return _reported(estimator, *best[:3], call)
+    for ingredients, training in fits:
+        found = _train_several(estimator, ingredients, training, call, end)
+        trials.append(_Trial(ingredients, training, found))
+        if found.interrupted:
+            return _reported(estimator, *trials[-1], call)
+    outputs = [trial.found.outputs for trial in trials]
+    if len(trials) == 2 and do_harm(fits[0][1].plan, *outputs):
+        return _reported(estimator, *trials[1], call)
     out_of_fold = {}
-    if best is not None:
-        out_of_fold = out_of_fold_attributes(*best[:3], call.data)
-        whole = replace(whole, units=best.training.units)
+    if trials:
+        judged = _with_confidence(trials[0])
+        out_of_fold = out_of_fold_attributes(*judged, call.data)
+        whole = replace(whole, units=judged.training.units)
     found = _train_several(estimator, few, whole, call, end)
     return _reported(estimator, few, whole, found, call) | out_of_fold
 
@@ -164,13 +166,12 @@ def _fits_with_folds(estimator, plain, few, folds):
     return fits
 
 
-def _try(estimator, ingredients, training, call, end):
-    found = _train_several(estimator, ingredients, training, call, end)
-    factor, loss = confidence(training.plan, found.outputs)
-    if ingredients.unlabeled:
-        units = training.units
-        training = replace(training, units=units._replace(scale=units.scale * factor))
-    return _Trial(ingredients, training, found, loss)
+def _with_confidence(trial):
+    """The trial with outputs multiplied by the factor that suits the rows left out best."""
+    training = trial.training
+    factor = confidence(training.plan, trial.found.outputs)
+    units = training.units._replace(scale=training.units.scale * factor)
+    return trial._replace(training=replace(training, units=units))
 
 
 def _cross_fit(plan, n_jobs, after):

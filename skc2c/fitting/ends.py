@@ -79,10 +79,14 @@ def loss_of(plan, h):
 
     Without such rows there is nothing to tell ends apart by, and all are worth zero.
     """
-    rows = plan.left_out
-    if not len(rows):
+    if not len(plan.left_out):
         return 0.0
-    with np.errstate(over="ignore", invalid="ignore"):
-        nll, _ = plan.likelihood.nll_and_gradient(plan.rows.y[rows].astype(np.float64), h[rows])
-    loss = float(np.average(nll, weights=plan.rows.weight[rows]))
+    loss = float(np.average(losses_of(plan, h), weights=plan.rows.weight[plan.left_out]))
     return loss if np.isfinite(loss) else np.inf
+
+
+def losses_of(plan, h):
+    """Negative log-likelihood of each row left out."""
+    rows = plan.left_out
+    with np.errstate(over="ignore", invalid="ignore"):
+        return plan.likelihood.nll_and_gradient(plan.rows.y[rows].astype(np.float64), h[rows])[0]

@@ -16,14 +16,14 @@ from skc2c.penalties.distances import (
     squared_distance,
     squared_distance_metric,
 )
-from skc2c.penalties.penalty import COUNT, PERTURBATION, SPACE, Perturbing
+from skc2c.penalties.penalty import COUNT, PERTURBATION, SPACE, FewLabels, Perturbing
 from skc2c.penalties.perturbations import adversarial, from_afar, gaussian
 from skc2c.penalties.probes import Probe
 
 # Weights of certainty and balance that VAT takes with few labels, in units of its own divergence
 # (docs/semi_supervised.md).
-FEW_LABELS = {"entropy_weight": 0.1, "balance_weight": 0.4}
-WEIGHT = [Interval(Real, 0, None, closed="left"), StrOptions({"auto"})]
+_OF_FEW_LABELS = {"entropy_weight": 0.1, "balance_weight": 0.4}
+_WEIGHT = [Interval(Real, 0, None, closed="left"), StrOptions({"auto"})]
 
 
 class Nearby(Perturbing):
@@ -127,9 +127,11 @@ class C2C(OutputDistance):
     ----------
     perturbation : {'random', 'adversarial'}, default='random'
         How the nearby point is chosen.
-    space : {'link', 'response'}, default='link'
-        Measure distances between the outputs h, or between the mean responses (the
-        probabilities of a classifier).
+    space : {'auto', 'link', 'response'}, default='auto'
+        Measure distances between the outputs h (``'link'``), or between the mean responses (the
+        probabilities of a classifier). ``'auto'`` is ``'response'`` in a classifier that tunes
+        itself (`cv` is not None) and learns from rows without a label, where outputs have to
+        differ much between classes, and ``'link'`` otherwise.
     n_perturbations : int, default=1
         Nearby points for each row and step.
     n_power_iterations : int, default=1
@@ -159,26 +161,34 @@ class C2C(OutputDistance):
     'response'
     """
 
+    few_labels = FewLabels(alpha=30.0, radius=0.3)
     _parameter_constraints = {
         "perturbation": PERTURBATION,
-        "space": SPACE,
+        "space": [*SPACE, StrOptions({"auto"})],
         "n_perturbations": COUNT,
         "n_power_iterations": COUNT,
     }
 
     def __init__(
-        self, perturbation="random", space="link", n_perturbations=1, n_power_iterations=1
+        self, perturbation="random", space="auto", n_perturbations=1, n_power_iterations=1
     ):
         self.perturbation = perturbation
         self.space = space
         self.n_perturbations = n_perturbations
         self.n_power_iterations = n_power_iterations
 
+    @property
+    def _space(self):
+        return "link" if self.space == "auto" else self.space
+
+    def for_few_labels(self):
+        return clone(self).set_params(space="response") if self.space == "auto" else self
+
     def metric(self, likelihood):
-        return squared_distance_metric(likelihood, self.space)
+        return squared_distance_metric(likelihood, self._space)
 
     def distance(self, likelihood):
-        return squared_distance(likelihood, self.space)
+        return squared_distance(likelihood, self._space)
 
 
 class VAT(OutputDistance):
@@ -241,8 +251,8 @@ class VAT(OutputDistance):
         "n_perturbations": COUNT,
         "n_power_iterations": COUNT,
         "gradient_distance": [Interval(Real, 0, None, closed="neither"), None],
-        "entropy_weight": WEIGHT,
-        "balance_weight": WEIGHT,
+        "entropy_weight": _WEIGHT,
+        "balance_weight": _WEIGHT,
     }
 
     def __init__(
@@ -269,7 +279,7 @@ class VAT(OutputDistance):
 
     def for_few_labels(self):
         weights = {"entropy_weight": self.entropy_weight, "balance_weight": self.balance_weight}
-        auto = {name: FEW_LABELS[name] for name, weight in weights.items() if weight == "auto"}
+        auto = {name: _OF_FEW_LABELS[name] for name, weight in weights.items() if weight == "auto"}
         return clone(self).set_params(**auto)
 
     @property

@@ -9,6 +9,7 @@ solver is at work.
 
 from abc import ABC, abstractmethod
 from numbers import Integral
+from typing import NamedTuple
 
 import numpy as np
 from sklearn.base import BaseEstimator
@@ -21,6 +22,22 @@ from skc2c.penalties.probes import Probe
 PERTURBATION = [StrOptions({"random", "adversarial"})]
 SPACE = [StrOptions(set(SPACES))]
 COUNT = [Interval(Integral, 1, None, closed="left")]
+
+
+class FewLabels(NamedTuple):
+    """How strong a penalty is where it is to spread few labels over many rows.
+
+    Attributes
+    ----------
+    alpha : float
+        Strength.
+    radius : float
+        Length of a perturbation, as a part of the root mean squared distance of the rows from their
+        mean.
+    """
+
+    alpha: float
+    radius: float
 
 
 class Penalty(BaseEstimator, ABC):
@@ -53,6 +70,8 @@ class Penalty(BaseEstimator, ABC):
     reads_theta : bool, default=True
         Whether ``value`` depends on theta other than through the outputs. If not, the trace
         starts at the outputs, which is faster.
+    few_labels : FewLabels
+        Strength and radius in a classifier that tunes itself and learns from unlabelled rows.
     takes_sparse : bool, default=False
         Whether ``probe`` takes wide sparse rows as they are, as a CSR matrix. If not, it is given
         them as an array, batch by batch.
@@ -91,6 +110,8 @@ class Penalty(BaseEstimator, ABC):
     needs_jacobian = False
     reads_theta = True
     takes_sparse = False
+    # Chosen on two moons and digits (docs/semi_supervised.md).
+    few_labels = FewLabels(alpha=10.0, radius=0.22)
     _parameter_constraints: dict = {}
 
     def probe(self, network, likelihood, theta, X, y, epsilon, rng):

@@ -1,0 +1,223 @@
+"""Classifiers that tune themselves and learn from rows without a label."""
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from sklearn.datasets import make_blobs, make_moons
+from sklearn.linear_model import LogisticRegression
+
+from skc2c import C2C, VAT, C2CClassifier, C2CRegressor
+from skc2c.data.rows import Rows
+from skc2c.estimators.few_labels import confidence, do_harm
+from skc2c.likelihoods import Bernoulli, Categorical
+from skc2c.network import Network
+from skc2c.objective import Objective
+
+QUICK = {"hidden_layer_sizes": (10,), "max_iter": 3, "random_state": 0}
+
+
+@pytest.fixture
+def blobs():
+    """Four clusters of two classes, of which `n` rows have a label."""
+
+    def make(n):
+        X, y = make_blobs(200, 3, centers=4, cluster_std=0.5, random_state=1)
+        return X, np.where(np.arange(200) < n, y % 2, -1), y % 2
+
+    return make
+
+
+def squashed(clf, X):
+    z = (X - clf.input_center_) * clf.input_scale_
+    return z / np.sqrt(1.0 + (z / 3.0) ** 2)
+
+
+@pytest.mark.parametrize(("penalty", "radius"), [("vat", 0.22), ("c2c", 0.3 / np.sqrt(3))])
+def test_radius_goes_with_the_spread_of_all_rows(blobs, penalty, radius):
+    """Of vat it is a length, of c2c a standard deviation in each of three features."""
+    X, marked, _ = blobs(6)
+    clf = C2CClassifier(penalty=penalty, missing_label=-1, **QUICK).fit(X, marked)
+    expected = radius * np.sqrt(3) * squashed(clf, X).std(axis=0)
+    np.testing.assert_allclose(clf.epsilon_, expected, rtol=1e-4)
+
+
+def test_radius_that_is_given_is_taken(blobs):
+    X, marked, _ = blobs(6)
+    clf = C2CClassifier(penalty="vat", epsilon=0.5, missing_label=-1, **QUICK).fit(X, marked)
+    assert clf.epsilon_ == 0.5
+
+
+@pytest.mark.parametrize(("alpha", "expected"), [("auto", 10.0), (0.7, 0.7)])
+def test_with_a_handful_of_labels_every_network_has_them_all(blobs, alpha, expected):
+    X, marked, _ = blobs(12)
+    clf = C2CClassifier(penalty="vat", alpha=alpha, cv=3, missing_label=-1, **QUICK)
+    clf.fit(X, marked)
+    assert (clf.n_networks_, clf.alpha_) == (3, expected)
+    assert not hasattr(clf, "oob_score_")
+
+
+def test_unlabelled_rows_help_where_classes_are_clusters():
+    X, y = make_moons(300, noise=0.1, random_state=0)
+    marked = np.where(np.arange(300) < 10, y, -1)
+    clf = C2CClassifier(penalty="vat", missing_label=-1, random_state=0).fit(X, marked)
+    assert clf.score(X, y) > 0.95
+    alone = C2CClassifier(penalty="vat", random_state=0).fit(X[:10], y[:10])
+    assert clf.score(X, y) > alone.score(X, y) + 0.05
+
+
+def test_unlabelled_rows_are_done_without_where_they_do_harm(rng):
+    """Classes cut through the only gap: what lies together does not belong together."""
+    X = np.concatenate([rng.normal(-3.0, 0.5, (150, 2)), rng.normal(3.0, 0.5, (150, 2))])
+    X = X[rng.permutation(300)]
+    y = (X[:, 1] * np.sign(X[:, 0]) > 3.0).astype(int)
+    marked = np.where(np.arange(300) < 100, y, -1)
+    clf = C2CClassifier(penalty="vat", missing_label=-1, random_state=0).fit(X, marked)
+    assert clf.alpha_ < 1.0
+    assert clf.score(X, y) > 0.9
+
+
+def test_of_many_labels_scores_out_of_fold_remain(blobs):
+    X, marked, y = blobs(60)
+    clf = C2CClassifier(penalty="vat", alpha=1.0, missing_label=-1, max_iter=100, random_state=0)
+    clf.fit(X, marked)
+    assert clf.oob_score_ > 0.9
+    seen = np.isfinite(clf.oob_decision_function_).all(axis=1)
+    np.testing.assert_array_equal(seen, marked != -1)
+    right = clf.oob_decision_function_.argmax(axis=1) == y
+    assert clf.oob_score_ == pytest.approx(right[seen].mean())
+
+
+def test_outputs_are_as_certain_as_rows_left_out_allow(rng):
+    """A factor of logits is the only weight of a logistic regression on them."""
+    h = rng.normal(size=(60, 1))
+    y = (rng.random(60) < 1.0 / (1.0 + np.exp(-0.4 * h[:, 0]))).astype(float)
+    weight = rng.uniform(0.5, 2.0, size=60)
+    left_out = np.arange(50)
+    plan = SimpleNamespace(
+        rows=Rows(np.zeros((60, 1)), y[:, None], weight), left_out=left_out, likelihood=Bernoulli()
+    )
+    factor = confidence(plan, h)
+    model = LogisticRegression(C=np.inf, fit_intercept=False, tol=1e-10)
+    model.fit(h[left_out], y[left_out], weight[left_out])
+    assert factor == pytest.approx(model.coef_.item(), rel=1e-3)
+
+
+@pytest.mark.parametrize(("lead", "harm"), [(-0.5, False), (0.0, False), (0.5, True)])
+def test_harm_must_be_seen(rng, lead, harm):
+    """Two models of the same certainty, of which one knows more than the other."""
+    y = np.arange(80) % 2
+    noise = rng.normal(size=(2, 80, 1)) * 1.5
+    with_rows, alone = (2.0 * y[:, None] - 1.0) * np.array([1.0 - lead, 1.0 + lead])[
+        :, None, None
+    ] + noise
+    plan = SimpleNamespace(
+        rows=Rows(np.zeros((80, 1)), y[:, None], np.ones(80)),
+        left_out=np.arange(80),
+        likelihood=Bernoulli(),
+    )
+    assert do_harm(plan, with_rows, alone) == harm
+    assert not do_harm(plan, alone, alone)
+
+
+def test_factor_is_in_the_fitted_network(blobs):
+    """The out-of-fold outputs have it, and no other makes their loss smaller."""
+    X, marked, y = blobs(60)
+    y = y.copy()
+    y[:20] = 1 - y[:20]  # a third of the labels is wrong
+    marked = np.where(marked == -1, -1, y)
+    clf = C2CClassifier(penalty="vat", alpha=1.0, missing_label=-1, max_iter=100, random_state=0)
+    clf.fit(X, marked)
+    p = clf.oob_decision_function_[:60, 1]
+    h = np.log(p / (1.0 - p))
+
+    def loss(factor):
+        return np.mean(np.logaddexp(0.0, factor * h) - y[:60] * factor * h)
+
+    assert loss(1.0) <= min(loss(0.9), loss(1.1))
+    assert np.abs(clf.predict_proba(X) - 0.5).max() < 0.49
+
+
+def test_weight_decay_counts_all_rows(rng):
+    train = Rows(rng.normal(size=(4, 2)), np.eye(2)[[0, 1, 1, 0]], np.array([1.0, 2.0, 1.0, 1.0]))
+    pool = Rows(rng.normal(size=(9, 2)), None, np.full(9, 1.5))
+    network = Network((2, 3, 2), "tanh")
+    theta = rng.normal(size=network.size)
+    settings = {"alpha": 1.0, "epsilon": 0.1}
+    parts = network, Categorical(), VAT(), train, pool
+    values = [
+        float(Objective.of_rows(*parts, l2=l2, **settings).on_all_rows(theta, 0)[0])
+        for l2 in (0.0, 3.0)
+    ]
+    kernels, _ = network.unpack(theta)
+    decay = 3.0 / (2.0 * 13.5) * sum(np.sum(kernel**2) for kernel in kernels)
+    assert values[1] - values[0] == pytest.approx(decay)
+
+
+def test_weight_decay_of_members_is_that_of_one(blobs):
+    """A strong decay leaves nothing of the weights if n counts the ten labels, much if all rows."""
+    X, marked, _ = blobs(10)
+    settings = QUICK | {"max_iter": 200, "penalty": "vat", "missing_label": -1, "alpha": 1.0}
+    sizes = [
+        np.abs(C2CClassifier(**settings, l2=l2).fit(X, marked).coefs_[-1]).max()
+        for l2 in (0.0, 10.0)
+    ]
+    assert sizes[1] > 0.05 * sizes[0]
+
+
+def test_settings_that_are_left_to_the_fit():
+    few = VAT().for_few_labels()
+    assert (few.entropy_weight, few.balance_weight) == (0.1, 0.4)
+    few = VAT(entropy_weight=0.0).for_few_labels()
+    assert (few.entropy_weight, few.balance_weight) == (0.0, 0.4)
+    assert C2C().for_few_labels().space == "response"
+    assert C2C(space="link").for_few_labels().space == "link"
+
+
+def test_elsewhere_such_settings_are_off(rng):
+    X, y = rng.normal(size=(40, 2)), np.arange(40) % 2
+    same = {"cv": None, "alpha": 1.0, **QUICK}
+    pairs = [
+        (VAT(), VAT(entropy_weight=0.0, balance_weight=0.0)),
+        (C2C(), C2C(space="link")),
+    ]
+    for auto, plain in pairs:
+        fits = [C2CClassifier(penalty=p, **same).fit(X, y) for p in (auto, plain)]
+        np.testing.assert_array_equal(fits[0].coefs_[0], fits[1].coefs_[0])
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"solver": "lbfgs"},
+        {"penalty": "jacobian"},
+        {"penalty": "ladder"},
+        {"penalty": "c2c"},
+        {"normalization": None},
+        {"dtype": "float64"},
+        {"numeric_embedding": "fourier"},
+        {"input_scaling": None},
+    ],
+    ids=str,
+)
+def test_goes_with_other_settings(blobs, settings):
+    X, marked, _ = blobs(8)
+    clf = C2CClassifier(**{"penalty": "vat", "missing_label": -1, **QUICK, **settings})
+    proba = clf.fit(X, marked).predict_proba(X)
+    assert np.isfinite(proba).all()
+    assert clf.n_networks_ == 4
+
+
+def test_regressors_have_no_recipe_of_their_own(rng):
+    X = rng.normal(size=(60, 2))
+    y = np.where(np.arange(60) < 30, X[:, 0], np.nan)
+    reg = C2CRegressor(penalty="vat", missing_label=np.nan, random_state=0).fit(X, y)
+    assert reg.alpha_ in (0.0, 0.1)
+
+
+def test_rows_apart_are_rows_marked(blobs):
+    X, marked, _ = blobs(12)
+    clf = C2CClassifier(penalty="vat", missing_label=-1, **QUICK).fit(X, marked)
+    apart = C2CClassifier(penalty="vat", **QUICK)
+    apart.fit(X[:12], marked[:12], X_unlabeled=X[12:])
+    np.testing.assert_array_equal(clf.coefs_[0], apart.coefs_[0])
