@@ -10,46 +10,14 @@ target.
 """
 
 from numbers import Integral
-from typing import NamedTuple
 
 import numpy as np
-from scipy import sparse
+from sklearn.utils import check_consistent_length
 
-from skc2c.likelihoods.likelihood import Likelihood
-from skc2c.network import Network
+from skc2c.fitted_function import opened
 from skc2c.network.blocks import outputs, row_blocks
 from skc2c.penalties import adversarial, check_epsilon, make_penalty
 from skc2c.random_streams import streams
-
-
-class FittedFunction(NamedTuple):
-    """A fitted function: all that is needed to measure it.
-
-    Attributes
-    ----------
-    network : Network
-    likelihood : Likelihood
-    theta : ndarray of shape (network.size,)
-        In the units of y.
-    penalty_parameters : ndarray
-        Fitted parameters of the penalty itself, in the same units: those of each network.
-    n_networks : int
-        Of how many networks the function is the mean.
-    """
-
-    network: Network
-    likelihood: Likelihood
-    theta: np.ndarray
-    penalty_parameters: np.ndarray
-    n_networks: int = 1
-
-    def with_parameters_of(self, penalty):
-        """Theta with the parameters of a penalty: each network's fitted ones, if it has such."""
-        start = penalty.initial_parameters(self.network.n_outputs)
-        own = self.penalty_parameters
-        is_fitted = len(start) > 0 and len(own) == self.n_networks * len(start)
-        sets = own.reshape(self.n_networks, -1) if is_fitted else [start]
-        return [np.concatenate([self.theta, parameters]) for parameters in sets]
 
 
 def jacobian(estimator, X, space="link"):
@@ -92,7 +60,7 @@ def jacobian(estimator, X, space="link"):
     """
     if space not in ("link", "response"):
         raise ValueError(f"space must be 'link' or 'response'. Got {space!r} instead.")
-    function, X = _open(estimator, X)
+    function, X = opened(estimator, X)
     return _jacobian(function, X, space)
 
 
@@ -123,10 +91,60 @@ def fisher_information(estimator, X):
     >>> fisher_information(C2CClassifier(random_state=0).fit(X, y), X).shape
     (150, 4, 4)
     """
-    function, X = _open(estimator, X)
+    function, X = opened(estimator, X)
     J = _jacobian(function, X, "link")
     h = function.network.forward(function.theta, X)
     return np.swapaxes(J, 1, 2) @ function.likelihood.fisher_matrix(h) @ J
+
+
+def loss_gradient(estimator, X, y):
+    """Gradient of each row's loss with respect to the row.
+
+    It points to where the prediction of the row gets worse fastest.
+
+    Parameters
+    ----------
+    estimator : C2CClassifier or C2CRegressor
+        Fitted.
+    X : {array-like, sparse matrix} of shape (n, D)
+    y : array-like of shape (n,) or (n, n_outputs)
+        Targets of the rows, as `fit` takes them; none is missing.
+
+    Returns
+    -------
+    gradient : ndarray of shape (n, D)
+        Of the negative log-likelihood of y. For a regressor the targets are in their units, so
+        that of ``loss='squared_error'`` is half the squared error.
+
+    Raises
+    ------
+    ValueError
+        If y has other classes, or another number of columns, than in `fit`.
+    TypeError
+        If the estimator has no y.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from skc2c import C2CClassifier
+    >>> from skc2c.inspection import loss_gradient
+    >>> X, y = load_iris(return_X_y=True)
+    >>> clf = C2CClassifier(random_state=0).fit(X, y)
+    >>> worse = X + 0.5 * loss_gradient(clf, X, y)
+    >>> clf.score(worse, y) < clf.score(X, y)
+    True
+    """
+    function, X = opened(estimator, X)
+    if not hasattr(estimator, "_encoded"):
+        raise TypeError(f"{type(estimator).__name__} has no loss of y.")
+    y = estimator._encoded(y, "loss_gradient")
+    check_consistent_length(X, y)
+    gradient = np.empty_like(X)
+    for block in row_blocks(len(X), function.network):
+        linearization = function.network.linearize(function.theta, X[block])
+        slope = function.likelihood.nll_and_gradient(y[block], linearization.h)[1]
+        gradient[block] = linearization.vjp(slope)
+    return gradient
 
 
 def adversarial_perturbation(
@@ -180,7 +198,7 @@ def adversarial_perturbation(
         raise ValueError(
             f"n_power_iterations must be a positive integer. Got {n_power_iterations!r} instead."
         )
-    function, X = _open(estimator, X)
+    function, X = opened(estimator, X)
     metric = make_penalty(penalty).metric(function.likelihood)
     if metric is None:
         raise ValueError(
@@ -230,7 +248,7 @@ def penalty_value(estimator, X, penalty, epsilon, *, random_state=None):
     >>> penalty_value(smooth, X, "jacobian", 1.0) < penalty_value(rough, X, "jacobian", 1.0)
     True
     """
-    function, X = _open(estimator, X)
+    function, X = opened(estimator, X)
     penalty = make_penalty(penalty)
     (rng,) = streams(random_state, 1)
     epsilon = check_epsilon(epsilon, X.shape[1])
@@ -263,17 +281,3 @@ def _jacobian(function, X, space):
         K = function.network.n_outputs
         seeds = np.broadcast_to(np.eye(K), (len(X), K, K))
     return np.stack([linearization.vjp(seed) for seed in np.moveaxis(seeds, 1, 0)], axis=1)
-
-
-def _open(estimator, X):
-    """The function of a fitted estimator, and X validated by it, dense, in float64."""
-    if not hasattr(estimator, "_fitted_function"):
-        raise TypeError(
-            "estimator must be a C2CClassifier or C2CRegressor. Got "
-            f"{type(estimator).__name__} instead. Of a pipeline pass the last step, pipe[-1], "
-            "and X as the steps before it make it, pipe[:-1].transform(X)."
-        )
-    function = estimator._fitted_function()
-    X = estimator._check_X(X)
-    X = X.toarray() if sparse.issparse(X) else X
-    return function, X.astype(np.float64, copy=False)

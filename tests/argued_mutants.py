@@ -33,6 +33,9 @@ _BY_REASON = {
             "return anp.concatenate([(value - np.zeros(n, dtype=h.dtype)) for value in each])",
         ),
     ],
+    "noise and its opposite have the same distribution": [
+        ("noisy", "yield with_numbers(X, (rows - epsilon * noise))"),
+    ],
     "where it divides, the quotient is not used": [
         (
             "_normalize_with_care",

@@ -5,6 +5,7 @@ import os
 # Before numpy loads its BLAS; worker processes inherit it.
 for variable in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ[variable] = "1"
+os.environ["MPLBACKEND"] = "agg"  # no windows
 
 import numpy as np
 import pytest
@@ -16,3 +17,11 @@ threadpool_limits(1)
 @pytest.fixture
 def rng():
     return np.random.default_rng(0)
+
+
+@pytest.fixture
+def pyplot():
+    """Matplotlib, which is optional; figures are closed afterwards."""
+    pyplot = pytest.importorskip("matplotlib.pyplot")
+    yield pyplot
+    pyplot.close("all")

@@ -33,6 +33,7 @@ ROOMS = {
     "solvers": "test_adam test_lbfgs test_monitor test_schedules test_solvers test_fitting",
     "penalties": "test_nearby test_ladder test_jacobian_penalty test_noise test_probes "
     "test_distances test_perturbations test_penalties test_term test_cost test_documentation",
+    "plots": "test_plots_*",
     "likelihoods": "test_likelihoods test_regressor* test_self_tuning*",
 }
 SCOPES = (ast.FunctionDef, ast.ClassDef)

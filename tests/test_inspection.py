@@ -7,14 +7,17 @@ from oracles import PLAIN, VARIANTS
 from scipy import sparse, stats
 from sklearn.datasets import load_diabetes, load_iris
 from sklearn.exceptions import NotFittedError
+from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import mean_pinball_loss
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from skc2c import C2C, VAT, C2CClassifier, C2CRegressor, Jacobian
+from skc2c import C2C, VAT, C2CAutoencoder, C2CClassifier, C2CRegressor, Jacobian
 from skc2c.inspection import (
     adversarial_perturbation,
     fisher_information,
     jacobian,
+    loss_gradient,
     penalty_value,
 )
 from skc2c.network import blocks
@@ -78,6 +81,86 @@ def test_fisher_information_is_that_of_the_probabilities(kind):
             "multiclass": np.diag(p) - np.outer(p, p),
         }.get(kind, np.diag(p * (1 - p)))
         assert_allclose(fisher_information(estimator, X)[i], J[i].T @ F @ J[i], atol=1e-12)
+
+
+def row_losses(estimator, X, y):
+    """Losses of rows, from what the estimator predicts and scipy's distributions."""
+    if isinstance(estimator, C2CClassifier) and np.ndim(y) == 2:
+        p = estimator.predict_proba(X)
+        return -np.where(y == 1, np.log(p), np.log(1 - p)).sum(axis=1)
+    if isinstance(estimator, C2CClassifier):
+        log_proba = estimator.predict_log_proba(X)
+        return -log_proba[np.arange(len(X)), np.searchsorted(estimator.classes_, y)]
+    if estimator.loss == "gaussian_nll":
+        return -stats.norm.logpdf(y, *estimator.predict(X, return_std=True))
+    prediction = estimator.predict(X)
+    if estimator.loss == "poisson":
+        return -stats.poisson.logpmf(y, prediction)
+    if estimator.loss == "quantile":
+        return [
+            mean_pinball_loss(*pair, alpha=estimator.quantile)
+            for pair in zip(y[:, None], prediction[:, None], strict=True)
+        ]
+    return ((y - prediction).reshape(len(X), -1) ** 2).sum(axis=1) / 2
+
+
+DIABETES = load_diabetes().target
+IRIS = load_iris().target
+LABELS = {
+    "squared_error": DIABETES,
+    "two targets": np.column_stack([DIABETES, DIABETES**0.5]),
+    "gaussian_nll": DIABETES,
+    "poisson": np.round(DIABETES / 30),
+    "quantile": DIABETES,
+    "binary": np.where(IRIS > 1, "yes", "no"),
+    "multiclass": np.array(["a", "b", "c"])[IRIS],
+    "multilabel": np.eye(3, dtype=int)[IRIS],
+}
+
+
+@pytest.mark.parametrize("kind", LABELS)
+def test_loss_gradient_equals_differences_of_the_loss_of_the_predictions(kind, monkeypatch):
+    monkeypatch.setattr(blocks, "BLOCK_NUMBERS", 1)  # rows in blocks
+    y, settings = LABELS[kind], PLAIN | {"hidden_layer_sizes": (8,), "activation": "tanh"}
+    settings |= {"max_iter": 30, "random_state": 0}
+    if kind in ("binary", "multiclass", "multilabel"):
+        X, estimator = load_iris().data, C2CClassifier(**settings)
+    else:
+        X, loss = load_diabetes().data, "squared_error" if kind == "two targets" else kind
+        X = StandardScaler().fit_transform(X)
+        estimator = C2CRegressor(**settings, loss=loss, quantile=0.8)
+    estimator.fit(X, y)
+    gradient = loss_gradient(estimator, X, y)
+    assert gradient.shape == X.shape
+    step = 1e-4
+    for d, shift in enumerate(step * np.eye(X.shape[1])):
+        sides = [np.array(row_losses(estimator, X + side * shift, y)) for side in (1, -1)]
+        slope = (sides[0] - sides[1]) / (2 * step)
+        assert_allclose(gradient[:, d], slope, rtol=1e-4, atol=1e-5 * abs(gradient).max())
+
+
+def test_loss_gradient_refuses_what_has_no_loss():
+    estimator, X = fitted("multiclass")
+    y = load_iris().target
+    with pytest.raises(ValueError, match="loss_gradient needs the classes of y.*7"):
+        loss_gradient(estimator, X, np.where(y == 2, 7, y))
+    with pytest.raises(ValueError, match="inconsistent numbers of samples"):
+        loss_gradient(estimator, X, y[:10])
+    with pytest.raises(TypeError, match="C2CAutoencoder has no loss of y"):
+        loss_gradient(C2CAutoencoder(max_iter=2).fit(X), X, y)
+    with pytest.raises(TypeError, match="Got LogisticRegression"):
+        loss_gradient(LogisticRegression().fit(X, y), X, y)
+    regressor, X = fitted("regression")
+    with pytest.raises(ValueError, match="loss_gradient needs as many columns as y, 1. Got 2"):
+        loss_gradient(regressor, X, X[:, :2])
+
+
+def test_loss_gradient_takes_lists_and_sparse_indicators():
+    estimator, X = fitted("multilabel")
+    y = np.eye(3, dtype=int)[load_iris().target]
+    gradient = loss_gradient(estimator, X, y)
+    assert_array_equal(loss_gradient(estimator, X.tolist(), y.tolist()), gradient)
+    assert_array_equal(loss_gradient(estimator, X, sparse.csr_array(y)), gradient)
 
 
 @each_kind

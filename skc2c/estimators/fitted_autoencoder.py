@@ -8,7 +8,7 @@ from skc2c.estimators.autoencoder_fit import LIKELIHOOD, network_of
 from skc2c.estimators.fitted import scaling_of
 from skc2c.estimators.perceptron import FLOATS
 from skc2c.estimators.training_data import scaled
-from skc2c.inspection import FittedFunction
+from skc2c.fitted_function import FittedFunction
 from skc2c.machine.threads import map_in_order
 from skc2c.network.blocks import outputs
 

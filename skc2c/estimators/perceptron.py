@@ -6,6 +6,7 @@ from numbers import Integral, Real
 from typing import NamedTuple
 
 import numpy as np
+from scipy import sparse
 from sklearn.base import BaseEstimator
 from sklearn.metrics import get_scorer_names
 from sklearn.utils._param_validation import Interval, Options, StrOptions
@@ -20,8 +21,8 @@ from skc2c.estimators.saved import completed, require_training_state, stamped
 from skc2c.estimators.targets import Units
 from skc2c.estimators.training import Call, train
 from skc2c.estimators.training_data import Labelled, check_training_data
+from skc2c.fitted_function import FittedFunction
 from skc2c.fitting import Streams
-from skc2c.inspection import FittedFunction
 from skc2c.machine.memory import keep_freed_memory
 from skc2c.machine.threads import map_in_order
 from skc2c.network import ACTIVATIONS
@@ -199,6 +200,11 @@ class Perceptron(CallbackSupportMixin, BaseEstimator, ABC):
             penalty_parameters=self.penalty_parameters_.astype(np.float64),
             n_networks=self.n_networks_,
         )
+
+    def _encoded(self, y, caller):
+        """Further targets as the likelihood of the fitted function takes them, (n, T)."""
+        y = y if sparse.issparse(y) else np.asarray(y)
+        return self._targets().encode_validation(y, None, caller)[0]
 
     def hidden_activations(self, X, layer=-1):
         """Compute the outputs of a hidden layer.

@@ -57,8 +57,8 @@ class ClassTargets(Targets):
             return weight
         return self.factors[codes] if weight is None else weight * self.factors[codes]
 
-    def encode_validation(self, y, weight):
-        codes = codes_of(y, self, "y_val needs the classes of y")
+    def encode_validation(self, y, weight, name="y_val"):
+        codes = codes_of(y, self, f"{name} needs the classes of y")
         return self.encode(codes), self.weigh(codes, weight)
 
     def encode(self, codes):

@@ -35,11 +35,11 @@ class RealTargets(Targets):
     def check_all(self, y):
         """Raise a ValueError if encoded targets, all there are, leave nothing to learn."""
 
-    def encode_validation(self, y, weight):
+    def encode_validation(self, y, weight, name="y_val"):
         y = _columns(y)
         if y.shape[1] != self.n_targets:
             raise ValueError(
-                f"y_val needs as many columns as y, {self.n_targets}. Got {y.shape[1]} instead."
+                f"{name} needs as many columns as y, {self.n_targets}. Got {y.shape[1]} instead."
             )
         self.check(y)
         return y, weight

@@ -71,8 +71,11 @@ class Targets(ABC):
         return self.likelihood.n_outputs(self.n_targets)
 
     @abstractmethod
-    def encode_validation(self, y, weight):
-        """Encode further targets: y as an array of shape (n, T), and the weights."""
+    def encode_validation(self, y, weight, name="y_val"):
+        """Encode further targets: y as an array of shape (n, T), and the weights.
+
+        The name is that of an error which says what is wrong with them.
+        """
 
     @abstractmethod
     def decode(self, h):
