@@ -55,7 +55,7 @@ html_static_path = ["static"]
 html_css_files = ["site.css"]
 html_show_sourcelink = False
 # Pages without pages below them.
-ALONE = ("index", "getting_started", "theory", "migration", "comparison")
+ALONE = ("index", "getting_started", "migration", "comparison")
 html_sidebars = {name: [] for name in ALONE}
 html_theme_options = {
     "logo": {"text": "skc2c"},
