@@ -105,7 +105,7 @@ CONTESTANTS = {
     "MLPClassifier": Contestant(mlp),
     "MLPClassifier, alpha": Contestant(mlp, (*ALPHAS, 100.0)),
     "C2CClassifier()": Contestant(defaults),
-    "C2CClassifier, adversarial": Contestant(adversarial_defaults, (0.1, 0.3, 1.0, 3.0)),
+    "C2CClassifier, adversarial": Contestant(adversarial_defaults, ALPHAS[1:-2]),
 }
 
 # --------------------------------------------------------------------------------- rows
