@@ -55,10 +55,12 @@ html_static_path = ["static"]
 html_css_files = ["site.css"]
 html_show_sourcelink = False
 # Pages without pages below them.
-html_sidebars = {name: [] for name in ("index", "getting_started", "migration", "comparison")}
+ALONE = ("index", "getting_started", "migration", "comparison")
+html_sidebars = {name: [] for name in ALONE}
 html_theme_options = {
     "logo": {"text": "skc2c"},
     "show_prev_next": False,
+    "header_links_before_dropdown": 4,
     "secondary_sidebar_items": {"**": ["page-toc"], "index": []},
     "footer_start": ["copyright"],
     "footer_end": ["sphinx-version"],

@@ -123,6 +123,10 @@ def loss_gradient(estimator, X, y):
     TypeError
         If the estimator has no y.
 
+    See Also
+    --------
+    adversarial_perturbation : The worst direction without looking at y.
+
     Examples
     --------
     >>> from sklearn.datasets import load_iris

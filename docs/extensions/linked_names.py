@@ -9,7 +9,8 @@ from docutils import nodes
 from sphinx.transforms.post_transforms import SphinxPostTransform
 from sphinx.util.nodes import make_refnode
 
-MODULES = ("", "skc2c.", "skc2c.solvers.", "skc2c.inspection.", "skc2c.model_selection.")
+ROOMS = ("solvers", "inspection", "model_selection", "onnx", "plots")
+MODULES = ("", "skc2c.", *(f"skc2c.{room}." for room in ROOMS))
 EXAMPLE = re.compile(r"examples/(plot_\w+)\.py")
 
 
