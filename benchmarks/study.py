@@ -1,6 +1,6 @@
 """Which of the penalties helps, when, and by how much? The study that the paper leaves open.
 
-Usage: python benchmarks/study.py [--data FOLDER] [--rows 600] [--folds 5] [--seeds 1]
+Usage: python benchmarks/study.py [--data FOLDER] [--rows 500] [--folds 5] [--seeds 1]
                                   [--results FILE] [--report] [--picture FILE]
 
 Each penalty untuned (the self-tuning default with that penalty) and tuned (one network, its
@@ -133,7 +133,7 @@ def parsed(arguments):
     parser.add_argument("--contestants", type=names, default=list(CONTESTANTS))
     parser.add_argument("--sets", type=names, default=[], help="only these, separated by commas")
     parser.add_argument("--skip", type=names, default=[], help="all sets but these")
-    parser.add_argument("--rows", type=int, default=600, help="of a set at most")
+    parser.add_argument("--rows", type=int, default=500, help="of a set at most")
     parser.add_argument("--folds", type=int, default=5)
     parser.add_argument("--seeds", type=int, default=1)
     parser.add_argument("--results", type=Path, default=Path("study.jsonl"))

@@ -206,6 +206,8 @@ def when(scores):
 
 
 def correlation(own, other):
+    if min(len(set(values.values())) for values in (own, other)) < 2:
+        return ""
     found = spearmanr([own[name] for name in own], [other[name] for name in own])
     return f"{found.statistic:+.2f} (p = {found.pvalue:.3f})"
 

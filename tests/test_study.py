@@ -1,0 +1,327 @@
+"""The study of `benchmarks/study.py`: its contestants, its run, and its tables by hand."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from scipy.stats import wilcoxon
+from sklearn.metrics import log_loss
+from sklearn.model_selection import GridSearchCV, ParameterGrid, StratifiedKFold
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+from tiny_sets import cells, write_sets
+
+from skc2c import C2CClassifier
+
+BENCHMARKS = Path(__file__).parent.parent / "benchmarks"
+
+
+@pytest.fixture
+def study(monkeypatch):
+    monkeypatch.syspath_prepend(BENCHMARKS)
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    import study
+
+    return study
+
+
+@pytest.fixture
+def models(study, monkeypatch):
+    """The contestants, with few epochs and inner folds."""
+    import study_models
+
+    monkeypatch.setitem(study_models.SINGLE, "max_iter", 3)
+    monkeypatch.setattr(study_models, "INNER_FOLDS", 2)
+    original = study_models.mlp
+    monkeypatch.setattr(study_models, "mlp", lambda _, *args, **kw: original(3, *args, **kw))
+    return study_models
+
+
+@pytest.fixture
+def tables(study):
+    import study_tables
+
+    return study_tables
+
+
+@pytest.fixture
+def folder(tmp_path, rng):
+    return write_sets(tmp_path / "data", rng)
+
+
+@pytest.fixture
+def run(study, folder, capsys):
+    """A run of the script on two tiny sets; what it prints."""
+
+    def run(*arguments):
+        place = ["--data", str(folder), "--results", str(folder.parent / "study.jsonl")]
+        study.main([*place, "--folds", "2", "--rows", "50", *arguments])
+        return capsys.readouterr().out
+
+    return run
+
+
+def lines(folder):
+    return [json.loads(line) for line in (folder.parent / "study.jsonl").read_text().splitlines()]
+
+
+def records(folder):
+    return [line for line in lines(folder) if "run" not in line]
+
+
+# ----------------------------------------------------------------------------- contestants
+
+
+@pytest.fixture
+def four(models):
+    """Regression on four features."""
+    return models.Task(is_regression=True, n_features=4, seed=0)
+
+
+def test_grids_have_as_many_points(models, four):
+    """A grid of more points has more chances."""
+    for name in models.PENALTIES:
+        assert len(ParameterGrid(models.grid_of(name, four))) == 7
+    assert len(models.DECAYS) == len(models.MLP_DECAYS) + 1 == 7
+    assert models.SINGLE["l2"] in models.DECAYS  # the plain network, as in the other grids
+
+
+def test_radii_are_the_same_length_for_random_and_adversarial_perturbations(models, four, rng):
+    """In 4 features: noise of half the size in each has the length of an adversarial one."""
+    radii = {name: models.grid_of(name, four)[1]["epsilon"] for name in models.PENALTIES}
+    assert radii["vat"] == radii["c2c-adv"] == [0.5, 2.0]
+    for name in ("c2c", "kl-random"):
+        dx = rng.normal(size=(100_000, 4)) * radii[name][1]
+        assert np.sqrt(np.mean(np.sum(dx**2, axis=1))) == pytest.approx(2.0, rel=0.01)
+
+
+def test_the_strengths_of_the_jacobian_penalty_span_those_of_c2c(models, four):
+    """To first order both are alpha epsilon^2 times the same."""
+    products = {}
+    for name in ("c2c", "jacobian"):
+        points = ParameterGrid(models.grid_of(name, four)[1])
+        products[name] = sorted(p["alpha"] * p["epsilon"] ** 2 for p in points)
+    assert products["jacobian"][0] == pytest.approx(products["c2c"][0])
+    assert products["jacobian"][-1] == pytest.approx(products["c2c"][-1])
+
+
+def test_strengths_of_divergences_are_those_of_distances(models, four):
+    """The divergence of two normal outputs of unit variance is half of their squared distance."""
+    alphas = {name: models.grid_of(name, four)[1]["alpha"] for name in ("c2c", "kl-random", "vat")}
+    assert alphas["kl-random"] == alphas["vat"] == [2.0 * alpha for alpha in alphas["c2c"]]
+
+
+def test_a_seed_reaches_all_that_is_random(models):
+    for contestant in models.CONTESTANTS:
+        for is_regression in (True, False):
+            model = models.make(contestant, models.Task(is_regression, 3, seed=5))
+            found = {v for k, v in model.get_params().items() if k.endswith("random_state")}
+            assert found <= {5}, contestant
+            assert found or contestant == "linear"
+            if isinstance(model, GridSearchCV):
+                assert model.cv.random_state == 5
+
+
+@pytest.mark.parametrize("name", ["tuned kl-random", "tuned c2c and l2"])
+def test_what_a_grid_chose_is_recorded(models, rng, name):
+    X, y = rng.normal(size=(40, 3)), rng.integers(2, size=40)
+    model = models.make(name, models.Task(False, 3, 0)).fit(X, y)
+    chosen = models.choice(model)
+    net = model.best_estimator_[-1]
+    for key, value in chosen.items():
+        assert value == pytest.approx(getattr(net, key), rel=0.01)
+    if name == "tuned kl-random":
+        assert (set(chosen) == set()) == (net.penalty is None)
+
+
+def test_the_choice_of_a_fit_that_tunes_itself(models, rng):
+    X, y = rng.normal(size=(40, 3)), rng.normal(size=40)
+    model = models.make("untuned c2c", models.Task(True, 3, 0)).fit(X, y)
+    assert models.choice(model) == {"alpha": model.alpha_}
+    assert models.choice(models.make("hgb", models.Task(True, 3, 0)).fit(X, y)) == {}
+
+
+# --------------------------------------------------------------------------------- the run
+
+
+def test_first_folds_come_first_and_what_is_done_is_skipped(run, folder):
+    out = run("--contestants", "linear", "--sets", "binary_set")
+    assert out.count("binary_set, linear") == 2
+    out = run("--contestants", "linear,hgb", "--seeds", "2")
+    assert "[1/14]" in out  # of sixteen
+    order = [(r["seed"], r["fold"]) for r in records(folder)[2:]]
+    assert order == sorted(order)
+    assert run("--contestants", "linear,hgb", "--seeds", "2") == ""
+    keys = [(r["seed"], r["fold"], r["set"], r["contestant"]) for r in records(folder)]
+    assert len(keys) == len(set(keys)) == 16
+    headers = [line["run"] for line in lines(folder) if "run" in line]
+    assert len(headers) == 2
+    assert all("scikit-learn" in header["environment"] for header in headers)
+
+
+def test_other_settings_are_measured_anew(run, folder):
+    run("--contestants", "linear", "--sets", "regression_set")
+    run("--contestants", "linear", "--sets", "regression_set", "--rows", "40")
+    assert run("--contestants", "linear", "--sets", "regression_set") == ""
+    assert [r["n"] for r in records(folder)] == [25, 25, 20, 20]
+
+
+def test_every_kind_of_contestant_is_measured_and_reported(run, models, folder):
+    """All but the ones that tune themselves with another penalty than the default."""
+    kinds = [name for name in models.CONTESTANTS if not name.startswith("untuned")]
+    kinds = ["untuned none", "untuned c2c", *kinds]
+    run("--contestants", ",".join(kinds))
+    picture = folder.parent / "study.png"
+    report = run("--contestants", ",".join(kinds), "--report", "--picture", str(picture))
+    assert "2 sets of at most 50 rows; 2 of 2 rounds complete" in report
+    ranks = cells(report.split("## Summary\n\n")[1].split("\n\n")[0])
+    assert set(ranks) == {"", "---", *kinds}
+    assert picture.read_bytes().startswith(b"\x89PNG")
+
+
+def test_a_record_holds_what_the_protocol_says(run, models, folder):
+    """The log-loss of VAT with random directions, chosen from its grid, computed here once more."""
+    run("--contestants", "tuned kl-random", "--sets", "binary_set")
+    with np.load(folder / "binary_set.npz") as archive:
+        X, y = archive["X"], archive["y"]
+    rows = np.random.default_rng(1).permutation(60)[:50]
+    X, y = X[rows], y[rows]
+    train, test = next(StratifiedKFold(2, shuffle=True, random_state=0).split(X, y))
+    grid = [
+        {"net__penalty": [None]},
+        {
+            "net__penalty": [models.VAT(perturbation="random")],
+            "net__alpha": [0.8, 8.0, 80.0],
+            "net__epsilon": [0.5 / np.sqrt(3), 2.0 / np.sqrt(3)],
+        },
+    ]
+    net = C2CClassifier(**models.SINGLE, alpha=0.0)
+    pipeline = make_pipeline(StandardScaler(), net)
+    pipeline.steps[1] = ("net", net)
+    inner = StratifiedKFold(2, shuffle=True, random_state=0)
+    search = GridSearchCV(pipeline, grid, scoring="neg_log_loss", cv=inner)
+    expected = log_loss(y[test], search.fit(X[train], y[train]).predict_proba(X[test]))
+    assert records(folder)[0]["loss"] == pytest.approx(expected, rel=1e-4)  # of five digits
+
+
+def test_a_failure_does_not_end_the_run(run, models, folder, monkeypatch):
+    def fail(task):
+        raise ValueError("no such model")
+
+    monkeypatch.setitem(models.CONTESTANTS, "mlp", fail)
+    with pytest.raises(SystemExit, match="2 measurements failed"):
+        run("--contestants", "mlp,linear", "--sets", "regression_set")
+    assert {r["contestant"] for r in records(folder)} == {"linear"}
+
+
+def test_unknown_contestants_are_refused(run, capsys):
+    with pytest.raises(SystemExit):
+        run("--contestants", "hgb,nobody")
+    assert "no contestant 'nobody'" in capsys.readouterr().err
+
+
+# ------------------------------------------------------------------------ the tables by hand
+
+LOSSES = {
+    # three sets, two rounds each
+    "single none": {"a": (1.0, 3.0), "b": (2.0, 2.0), "c": (4.0, 4.0)},
+    "tuned c2c": {"a": (1.0, 1.0), "b": (1.0, 1.0), "c": (4.0, 4.0)},
+    "tuned l2": {"a": (4.0, 4.0), "b": (1.0, 3.0), "c": (8.0, 8.0)},
+}
+
+
+def made_up():
+    """Records of the losses above; `c` is a regression set."""
+    return [
+        {"seed": 0, "fold": fold, "set": name, "contestant": contestant, "loss": loss}
+        | {"score": 0.5, "fit_cpu": 1.0, "n": 10, "d": 2, "chosen": {}}
+        | ({} if name == "c" else {"ece": 0.1})
+        for contestant, sets in LOSSES.items()
+        for name, folds in sets.items()
+        for fold, loss in enumerate(folds)
+    ]
+
+
+@pytest.fixture
+def scores(study, tables):
+    return tables.scores_of(made_up(), options_of(study))[0]
+
+
+def options_of(study):
+    return study.parsed(["--folds", "2", "--contestants", ",".join(LOSSES)])
+
+
+def test_ranks_are_means_over_sets_with_ties_shared(scores, tables):
+    """Mean losses: a 2, 1, 4; b 2, 1, 2; c 4, 4, 8."""
+    assert tables.mean_ranks(scores) == pytest.approx(
+        {"single none": (2 + 2.5 + 1.5) / 3, "tuned c2c": 3.5 / 3, "tuned l2": 8.5 / 3}
+    )
+
+
+def test_a_comparison_counts_ties_for_nobody(scores, tables):
+    found = tables.pairs(scores)["Does a penalty help, tuned?"]
+    by_name = {pair.own: pair for pair in found}
+    assert by_name["tuned c2c"].ratios == pytest.approx({"a": -np.log(2), "b": -np.log(2), "c": 0})
+    assert by_name["tuned c2c"].decided() == (2, 0)
+    assert by_name["tuned c2c"].sign_test() == pytest.approx(0.5)  # two heads or two tails
+    assert by_name["tuned l2"].decided() == (0, 2)
+    text = tables.line(by_name["tuned c2c"])
+    assert text[:3] == ["tuned c2c / single none", f"{-2 * np.log(2) / 3:+.3f}", "0.2310"]
+    assert tables.Pair("x", "y", {"a": 0.0}).sign_test() == 1.0
+
+
+def test_the_sign_test_of_six_wins(tables):
+    """As Wilcoxon's test, which agrees where all signs are the same."""
+    ratios = {name: -1.0 - i for i, name in enumerate("abcdef")}
+    p = tables.Pair("x", "y", ratios).sign_test()
+    assert p == pytest.approx(2 / 2**6)
+    assert p == pytest.approx(wilcoxon(list(ratios.values())).pvalue)
+
+
+def test_adjusted_levels(scores, tables):
+    """Of 1/2, 1/2 and 1/4, times 3 and by place: the largest is the least."""
+    lines = [line.split("|") for line in tables.comparisons(scores).splitlines() if " / " in line]
+    assert [[cell.strip() for cell in (line[1], line[6], line[7])] for line in lines] == [
+        ["tuned c2c / single none", "0.500", "0.500"],
+        ["tuned l2 / single none", "0.500", "0.500"],
+        ["tuned c2c / tuned l2", "0.250", "0.500"],
+    ]
+
+
+@pytest.mark.parametrize(("k", "q"), [(2, 1.960), (5, 2.728), (10, 3.164)])
+def test_critical_difference(tables, k, q):
+    """Table 5 of Demsar, JMLR 7 (2006)."""
+    expected = q * np.sqrt(k * (k + 1) / (6 * 14))
+    assert tables.critical_difference(k, 14) == pytest.approx(expected, rel=1e-3)
+
+
+def test_only_complete_rounds_count(study, tables):
+    """Without one record of the second round the first alone is left; without any, none."""
+    options = options_of(study)
+    kept, n_rounds = tables.complete_rounds(made_up()[:-1], options)
+    assert n_rounds == 1
+    assert {r["fold"] for r in kept} == {0}
+    kept, n_rounds = tables.complete_rounds(made_up()[1:], options)
+    assert n_rounds == 1
+    assert [r["loss"] for r in kept if r["contestant"] == "single none"] == [3.0, 2.0, 4.0]
+    with pytest.raises(SystemExit, match="No round is complete"):
+        tables.scores_of([], options)
+
+
+def test_choices_of_no_penalty(tables):
+    made = [("tuned vat", {}), ("tuned vat", {"alpha": 1.0}), ("tuned noise", {"epsilon": 0.1})]
+    made += [("untuned vat", {"alpha": alpha}) for alpha in (0.0, 0.1, 0.0)]
+    text = tables.choices([{"contestant": name, "chosen": chosen} for name, chosen in made])
+    counts = {name: row["fits that chose no penalty"] for name, row in cells(text).items() if row}
+    assert counts["tuned vat"] == "1 of 2"
+    assert counts["tuned noise"] == "0 of 1"
+    assert counts["untuned vat"] == "2 of 3"
+
+
+def test_rank_correlation(tables):
+    """The same order, and the opposite one."""
+    values = {"a": 1.0, "b": 2.0, "c": 4.0, "d": 8.0}
+    assert tables.correlation(values, values).startswith("+1.00")
+    assert tables.correlation(values, {k: -v for k, v in values.items()}).startswith("-1.00")
+    assert tables.correlation(values, dict.fromkeys(values, 0.0)) == ""  # there is none
