@@ -167,8 +167,10 @@ def line(pair):
 
 def gains(scores):
     """Logarithm of the ratio of losses to those of the same network without a penalty."""
-    names = ("l2", *FAMILY)
-    return {f"tuned {name}": scores.log_ratios(f"tuned {name}", "single none") for name in names}
+    names = [f"tuned {name}" for name in ("l2", *FAMILY)]
+    return {
+        name: scores.log_ratios(name, "single none") for name in names if name in scores.contestants
+    }
 
 
 def gains_by_set(scores):
