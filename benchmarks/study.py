@@ -27,7 +27,8 @@ from datetime import date
 from pathlib import Path
 
 from study_models import CONTESTANTS, Task, choice, make
-from study_tables import draw, report
+from study_picture import draw
+from study_tables import report
 from threadpoolctl import threadpool_limits
 from timing import environment
 from untuned import Options, measure, names, sources, table

@@ -1,12 +1,12 @@
-"""Results of study.py as Markdown tables, and as a picture."""
+"""Results of study.py as Markdown tables."""
 
 import copy
 from typing import NamedTuple
 
 import numpy as np
-from scipy.stats import binomtest, false_discovery_control, rankdata, spearmanr, studentized_range
+from scipy.stats import binomtest, false_discovery_control, rankdata, spearmanr
 from timing import markdown
-from untuned_tables import Scores, count, extreme, mean, mean_scores, median, standard_error
+from untuned_tables import Scores, count, extreme, mean, median, standard_error
 
 FAMILY = ("c2c", "c2c-adv", "jacobian", "noise", "vat", "kl-random")
 REFERENCE = "mlp"
@@ -117,30 +117,32 @@ def pairs(scores, questions=PAIRS):
     return {question: asked for question, asked in found.items() if asked}
 
 
-def critical_difference(n_contestants, n_sets, level=0.05):
-    """How far apart mean ranks have to be (Nemenyi's test)."""
-    q = studentized_range.ppf(1.0 - level, n_contestants, np.inf) / np.sqrt(2.0)
-    return q * np.sqrt(n_contestants * (n_contestants + 1) / (6.0 * n_sets))
-
-
 # ------------------------------------------------------------------------------- the tables
 
 
 def summary(scores):
     """All contestants, the best mean rank first."""
-    header = ["", "mean rank", f"mean log ratio to {REFERENCE}", "standard error"]
-    header += [f"below {REFERENCE}", "mean accuracy", "mean R2", "mean calibration error"]
+    header = ["", "mean rank", f"mean log ratio to {REFERENCE}", "standard error", "median"]
+    header += [f"below {REFERENCE}", "mean accuracy", "median R2", "mean calibration error"]
     header += ["seconds a fold, all sets", f"median ratio of seconds to {REFERENCE}"]
     ranks, lines = mean_ranks(scores), []
     for name in sorted(ranks, key=ranks.get):
         ratios = scores.log_ratios(name, REFERENCE)
         quicker = scores.log_ratios(name, REFERENCE, "fit_cpu")
-        cells = [f"{ranks[name]:.1f}", mean(ratios), standard_error(ratios), count(ratios)]
-        cells += [*mean_scores(scores, name), mean(scores.values(name, "ece"), "{:.3f}")]
+        cells = [f"{ranks[name]:.1f}", mean(ratios), standard_error(ratios), median(ratios)]
+        cells += [count(ratios), *qualities(scores, name)]
         cells.append(f"{sum(scores.values(name, 'fit_cpu').values()):.1f}")
         cells.append(median({key: np.exp(v) for key, v in quicker.items()}, "{:.2f}"))
         lines.append([name, *cells])
     return markdown(header, lines)
+
+
+def qualities(scores, contestant):
+    """Accuracy, R2 and calibration error; the median of R2, which has no lower bound."""
+    error, score = scores.values(contestant, "ece"), scores.values(contestant, "score")
+    accuracy = {name: value for name, value in score.items() if name in error}
+    r2 = {name: value for name, value in score.items() if name not in error}
+    return mean(accuracy, "{:.3f}"), median(r2, "{:.3f}"), mean(error, "{:.3f}")
 
 
 def comparisons(scores):
@@ -148,18 +150,18 @@ def comparisons(scores):
     found = pairs(scores)
     tests = [pair.sign_test() for asked in found.values() for pair in asked]
     adjusted = iter(false_discovery_control(tests))
-    header = ["", "mean log ratio", "standard error", "better", "worse", "sign test"]
-    header += ["adjusted", "lowest", "highest"]
+    header = ["", "mean log ratio", "standard error", "median", "better", "worse"]
+    header += ["sign test", "adjusted", "lowest", "highest"]
     texts = []
     for question, asked in found.items():
-        lines = [[*line(pair)[:6], f"{next(adjusted):.3f}", *line(pair)[6:]] for pair in asked]
+        lines = [[*line(pair)[:7], f"{next(adjusted):.3f}", *line(pair)[7:]] for pair in asked]
         texts.append(f"**{question}**\n\n" + markdown(header, lines))
     return "\n\n".join(texts)
 
 
 def line(pair):
     """Cells of a comparison."""
-    effect = [mean(pair.ratios), standard_error(pair.ratios)]
+    effect = [mean(pair.ratios), standard_error(pair.ratios), median(pair.ratios)]
     test = [*pair.decided(), f"{pair.sign_test():.3f}"]
     ends = [extreme(pair.ratios, min), extreme(pair.ratios)]
     return [f"{pair.own} / {pair.other}", *effect, *test, *ends]
@@ -273,48 +275,3 @@ def report(records, runs, options):
         "by Benjamini and Hochberg's method. One thread; seconds are the processor's."
     )
     return "\n\n".join([protocol, *(f"## {title}\n\n{text}" for title, text in sections.items())])
-
-
-# ------------------------------------------------------------------------------ the picture
-
-
-def draw(records, options, path):
-    """Mean ranks with the critical difference, and losses with intervals, as a file."""
-    import matplotlib
-
-    matplotlib.use("Agg")
-    import matplotlib.pyplot as plt
-
-    scores, _ = scores_of(records, options)
-    ranks = mean_ranks(scores)
-    order = sorted(ranks, key=ranks.get, reverse=True)
-    figure, (left, right) = plt.subplots(
-        1, 2, sharey=True, figsize=(9.0, 0.27 * len(order) + 1.6), layout="constrained"
-    )
-    draw_ranks(left, [ranks[name] for name in order], order, len(scores.sets))
-    draw_losses(right, [scores.log_ratios(name, REFERENCE) for name in order], order)
-    left.set_yticks(range(len(order)), order)
-    figure.savefig(path, dpi=110)
-    plt.close(figure)
-
-
-def colour(name):
-    """By how a contestant was tuned."""
-    kinds = {"untuned": "C0", "tuned": "C1", "single": "C2"}
-    return kinds.get(name.split()[0], "0.4")
-
-
-def draw_ranks(axes, ranks, names, n_sets):
-    axes.scatter(ranks, range(len(ranks)), c=[colour(name) for name in names])
-    width = critical_difference(len(ranks), n_sets)
-    axes.axvspan(min(ranks), min(ranks) + width, color="0.93", zorder=0)
-    axes.set(xlabel="mean rank (grey: not told from the best)")
-
-
-def draw_losses(axes, ratios, names):
-    for place, (ratio, name) in enumerate(zip(ratios, names, strict=True)):
-        values = np.array(list(ratio.values()))
-        error = 2.0 * values.std(ddof=1) / np.sqrt(len(values))
-        axes.errorbar(values.mean(), place, xerr=error, fmt="o", color=colour(name))
-    axes.axvline(0.0, color="0.6", linewidth=0.8)
-    axes.set(xlabel=f"mean log ratio of losses to {REFERENCE} (two standard errors)")
