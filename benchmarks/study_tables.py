@@ -8,7 +8,7 @@ from scipy.stats import binomtest, false_discovery_control, rankdata, spearmanr
 from timing import markdown
 from untuned_tables import Scores, count, extreme, mean, median, standard_error
 
-FAMILY = ("c2c", "c2c-adv", "jacobian", "noise", "vat", "kl-random")
+FAMILY = ("c2c", "c2c-adv", "jacobian", "noise", "vat", "kl-random", "kl-random both")
 REFERENCE = "mlp"
 DEFAULT = "untuned c2c"
 # Who is compared with whom, by question.
@@ -25,10 +25,12 @@ PAIRS = {
     "Does a penalty help, untuned?": [(f"untuned {name}", "untuned none") for name in FAMILY],
     "Random or adversarial?": [
         *((f"{how} kl-random", f"{how} vat") for how in ("tuned", "untuned")),
+        *((f"{how} kl-random both", f"{how} vat") for how in ("tuned", "untuned")),
+        ("tuned kl-random both", "tuned kl-random"),
         *((f"{how} c2c", f"{how} c2c-adv") for how in ("tuned", "untuned")),
     ],
     "Do the random ones differ, tuned?": [
-        (f"tuned {name}", "tuned c2c") for name in ("kl-random", "jacobian", "noise")
+        (f"tuned {name}", "tuned c2c") for name in ("kl-random both", "jacobian", "noise")
     ],
     "What is choosing worth?": [
         ("single paper", "single none"),
