@@ -236,7 +236,7 @@ def without_strength(record):
 def losses(scores):
     """Mean over the rounds, by set; the transposed table would be wider than a page."""
     lines = [
-        [name, *(f"{value:.4f}" for value in scores.values(name, "loss").values())]
+        [name, *(f"{value:.3f}" for value in scores.values(name, "loss").values())]
         for name in scores.contestants
     ]
     return markdown(["", *scores.sets], lines)

@@ -104,6 +104,18 @@ def test_strengths_of_divergences_are_those_of_distances(models, four):
     assert alphas["kl-random"] == alphas["vat"] == [2.0 * alpha for alpha in alphas["c2c"]]
 
 
+def test_the_divergence_with_both_branches_is_half_of_c2c_in_regression(models, rng):
+    """At twice the strength the same network comes out; with the clean branch held, another."""
+    X, y = rng.normal(size=(40, 3)), rng.normal(size=40)
+    outputs = {}
+    for name in ("c2c", "kl-random both", "kl-random"):
+        settings = {"penalty": models.PENALTIES[name], "alpha": 1.0 + (name != "c2c")}
+        model = models.seeded(models.single(settings, models.Task(True, 3, 0)), 0)
+        outputs[name] = model.fit(X, y).predict(X)
+    np.testing.assert_allclose(outputs["kl-random both"], outputs["c2c"], rtol=1e-9)
+    assert np.abs(outputs["kl-random"] - outputs["c2c"]).max() > 1e-6
+
+
 def test_a_seed_reaches_all_that_is_random(models):
     for contestant in models.CONTESTANTS:
         for is_regression in (True, False):
