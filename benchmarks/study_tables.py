@@ -178,18 +178,23 @@ def gains(scores):
 
 
 def gains_by_set(scores):
-    found, rows = gains(scores), scores.values(DEFAULT, "n")
-    columns, of_classes = scores.values(DEFAULT, "d"), scores.values(DEFAULT, "ece")
+    """The sets, those with the largest gain of c2c first, and the means for each task."""
+    found, of_classes = gains(scores), scores.values(DEFAULT, "ece")
+    sizes = [scores.values(DEFAULT, field) for field in ("n", "d")]
+    tasks = {name: "classes" if name in of_classes else "regression" for name in scores.sets}
     lines = [
         [
             name,
-            "classes" if name in of_classes else "regression",
-            f"{rows[name]:.0f}",
-            f"{columns[name]:.0f}",
+            tasks[name],
+            *(f"{size[name]:.0f}" for size in sizes),
             *(f"{column[name]:+.3f}" for column in found.values()),
         ]
         for name in sorted(scores.sets, key=found["tuned c2c"].get)
     ]
+    for task in ("classes", "regression"):
+        own = [name for name in scores.sets if tasks[name] == task]
+        means = [mean({name: column[name] for name in own}) for column in found.values()]
+        lines.append(["mean", task, "", "", *means])
     return markdown(["set", "task", "rows", "columns", *found], lines)
 
 

@@ -7,7 +7,8 @@ import pytest
 from scipy.stats import wilcoxon
 from tiny_sets import cells
 
-BENCHMARKS = Path(__file__).parent.parent / "benchmarks"
+ROOT = Path(__file__).parent.parent
+BENCHMARKS = ROOT / "benchmarks"
 
 
 @pytest.fixture
@@ -136,3 +137,32 @@ def test_rank_correlation(tables):
     assert tables.correlation(values, values).startswith("+1.00")
     assert tables.correlation(values, {k: -v for k, v in values.items()}).startswith("-1.00")
     assert tables.correlation(values, dict.fromkeys(values, 0.0)) == ""  # there is none
+
+
+def test_gains_and_their_means_by_task(tables, study):
+    """Of c2c: a half on a and b, which have classes; nothing on c."""
+    named = made_up()
+    for record in named:
+        record["contestant"] = record["contestant"].replace("tuned l2", tables.DEFAULT)
+    options = options_of(study)
+    options.contestants = ["single none", "tuned c2c", tables.DEFAULT]
+    table = tables.gains_by_set(tables.scores_of(named, options)[0]).splitlines()
+    rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in table]
+    assert rows[0] == ["set", "task", "rows", "columns", "tuned c2c"]
+    assert rows[2:] == [
+        ["a", "classes", "10", "2", "-0.693"],
+        ["b", "classes", "10", "2", "-0.693"],
+        ["c", "regression", "10", "2", "+0.000"],
+        ["mean", "classes", "", "", "-0.693"],
+        ["mean", "regression", "", "", "+0.000"],
+    ]
+
+
+def test_the_page_has_the_tables_of_the_records(study, capsys):
+    """The command that it names prints what stands in it."""
+    records = ["--results", str(BENCHMARKS / "study.jsonl"), "--skip", "mnist_train,tecator"]
+    study.main([*records, "--report"])
+    page = set((ROOT / "docs" / "study.md").read_text().replace("\n### ", "\n## ").splitlines())
+    printed = capsys.readouterr().out.splitlines()
+    assert len(printed) > 150
+    assert [line for line in printed if line not in page] == []
