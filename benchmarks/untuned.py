@@ -151,10 +151,10 @@ class Table(NamedTuple):
     y: np.ndarray
     is_regression: bool
 
-    def splits(self, n_folds):
+    def splits(self, n_folds, seed=1):
         """Training and test rows of each fold."""
         kind = KFold if self.is_regression else StratifiedKFold
-        return list(kind(n_folds, shuffle=True, random_state=1).split(self.X, self.y))
+        return list(kind(n_folds, shuffle=True, random_state=seed).split(self.X, self.y))
 
 
 def load(path):

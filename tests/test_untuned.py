@@ -10,6 +10,7 @@ from sklearn.model_selection import StratifiedKFold
 from sklearn.neural_network import MLPClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
+from tiny_sets import cells, write_sets
 
 BENCHMARKS = Path(__file__).parent.parent / "benchmarks"
 
@@ -25,15 +26,7 @@ def untuned(monkeypatch):
 
 @pytest.fixture
 def folder(tmp_path, rng):
-    """Two sets of 60 rows, with classes by name and with real targets, as files."""
-    X = rng.normal(size=(60, 3))
-    level = X[:, 0] + rng.normal(size=60)
-    targets = {"binary": np.where(level > 0.0, "yes", "no"), "regression": 100.0 * level}
-    (tmp_path / "data").mkdir()
-    for task, y in targets.items():
-        meta = json.dumps({"task": task, "categorical_columns": []})
-        np.savez(tmp_path / "data" / f"{task}_set.npz", X=X, y=y, meta=meta)
-    return tmp_path / "data"
+    return write_sets(tmp_path / "data", rng)
 
 
 @pytest.fixture
@@ -54,9 +47,7 @@ def records(folder):
 
 def section(text, title):
     """The cells of a table of the report, by its first column."""
-    lines = text.split(f"## {title}\n\n")[1].split("\n\n")[0].splitlines()
-    rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
-    return {cells[0]: dict(zip(rows[0][1:], cells[1:], strict=True)) for cells in rows if cells}
+    return cells(text.split(f"## {title}\n\n")[1].split("\n\n")[0])
 
 
 def test_run_continue_and_report(run, folder):
