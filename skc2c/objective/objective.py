@@ -1,7 +1,7 @@
 """The one function that is minimised: a sum of terms, each a mean over its own rows."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 from skc2c.data.batches import Deal, Dealer
@@ -65,10 +65,13 @@ class Objective:
         """
         term = partial(Term, likelihood=likelihood, alpha=alpha, epsilon=epsilon)
         loss = partial(term, network, l2=l2, rows=train)
+        beside = penalty.beside_loss
         if pool is None:
-            return cls((loss(penalty=penalty),), over_blocks)
+            if isinstance(beside, NoPenalty):
+                return cls((loss(penalty=penalty),), over_blocks)
+            pool = replace(train, y=None)
         charge = term(penalized or network, penalty=penalty, l2=0.0, rows=pool)
-        return cls((charge, loss(penalty=NoPenalty())), over_blocks)
+        return cls((charge, loss(penalty=beside)), over_blocks)
 
     @property
     def follows_theta(self):

@@ -128,6 +128,15 @@ class Penalty(BaseEstimator, ABC):
             R(x) of each row; None if nothing is penalised.
         """
 
+    @property
+    def beside_loss(self):
+        """The penalty of the term of the labelled loss, where this one has a term of its own.
+
+        That is where there are rows without a label, or where this penalty asks for it: for
+        noisy inputs instead of no penalty.
+        """
+        return NoPenalty()
+
     def natural_epsilon(self, n_features):
         """Return the radius at which a perturbation has mean squared length 1.
 
