@@ -13,6 +13,7 @@ from skc2c import C2CClassifier, C2CRegressor, Ladder, Noise
 from skc2c.data.rows import Rows
 from skc2c.inspection import penalty_value
 from skc2c.network import Members, Network
+from skc2c.network.folding import fold
 from skc2c.objective import Objective, Term
 from skc2c.objective.members import MembersTerm
 from skc2c.penalties import NoPenalty
@@ -34,8 +35,8 @@ softmax = LIKELIHOODS["log_loss"]
 LOSSES = [loss for loss in LIKELIHOODS if LIKELIHOODS[loss].n_outputs(3) == 3]
 
 
-def draw(rng, units=UNITS, n=N, **settings):
-    network = Network(units, "tanh", normalization="batch", **settings)
+def draw(rng, units=UNITS, n=N, normalization="batch_all"):
+    network = Network(units, "tanh", normalization=normalization)
     return network, 0.5 + 0.5 * rng.normal(size=network.size), rng.normal(size=(n, units[0]))
 
 
@@ -44,18 +45,19 @@ def normal(z):
     return (z - mean) / anp.sqrt(anp.mean((z - mean) ** 2, axis=0) + 1e-6)
 
 
-def forward(theta, rows, noise=(0.0, 0.0)):
+def forward(theta, rows, noise=(0.0, 0.0, 0.0)):
     """One stream through the network of `draw`, its parameters cut from theta one by one."""
     start, kernels = 0, []
     for shape in pairwise(UNITS):
         kernels.append(anp.reshape(theta[start : start + shape[0] * shape[1]], shape))
         start += shape[0] * shape[1]
-    for kernel, own in zip(kernels, noise, strict=False):
+    for i, (kernel, own) in enumerate(zip(kernels, noise, strict=True)):
         units = kernel.shape[1]
         shift, scale = theta[start : start + units], theta[start + units : start + 2 * units]
         start += 2 * units
-        rows = anp.tanh((normal(anp.dot(rows, kernel)) + own) * scale + shift)
-    return anp.dot(rows, kernels[-1]) + theta[start : start + UNITS[-1]]
+        z = (normal(anp.dot(rows, kernel)) + own) * scale + shift
+        rows = z if i == 2 else anp.tanh(z)
+    return rows
 
 
 def denoise(z, u, a):
@@ -83,12 +85,9 @@ def gamma_cost(theta, probe, n_copies=1):
     total = 0.0
     for i in range(n_copies):
         rows = slice(i * probe.n, (i + 1) * probe.n)
-        *hidden, top = [noise[rows] for noise in probe.noise]
-        h = forward(theta[:split], probe.near[rows], hidden)
-        z = normal(h) + top
-        spread = anp.sqrt(anp.mean((h - anp.mean(h, axis=0)) ** 2, axis=0) + 1e-6)
-        u = normal(probabilities(h + top * spread))
-        total = total + anp.mean((denoise(z, u, a) - clean) ** 2, axis=1)
+        h = forward(theta[:split], probe.near[rows], [noise[rows] for noise in probe.noise])
+        denoised = denoise(normal(h), normal(probabilities(h)), a)
+        total = total + anp.mean((denoised - clean) ** 2, axis=1)
     return total / n_copies
 
 
@@ -153,7 +152,7 @@ def test_batch_gradients_equal_finite_differences(rng, penalty, loss):
 @each_penalty
 def test_members_are_charged_as_if_each_were_alone(rng, penalty):
     single, _, X = draw(rng, n=3 * N)
-    members = Members(UNITS, "tanh", normalization="batch", k=3)
+    members = Members(UNITS, "tanh", normalization="batch_all", k=3)
     further = [add_parameters(penalty, single, np.empty(0), rng) for _ in range(3)]
     thetas = [0.5 + 0.5 * rng.normal(size=single.size) for _ in range(3)]
     theta = np.concatenate([*thetas, *further])
@@ -182,7 +181,7 @@ def test_members_are_charged_as_if_each_were_alone(rng, penalty):
 def test_noise_moves_the_last_copies_only(rng, copies):
     network, theta, X = draw(rng)
     rows = np.concatenate([X, *(X + 0.1 for _ in range(copies))])
-    noise = [rng.normal(size=(copies * N, units)) for units in UNITS[1:-1]]
+    noise = [rng.normal(size=(copies * N, units)) for units in UNITS[1:]]
     h = network.forward(theta, rows, n=N, noise=noise)
     assert_allclose(h[:N], network.forward(theta, X), rtol=1e-12)
     for i in range(copies):
@@ -195,6 +194,9 @@ def test_the_noise_has_the_spread_asked_for(rng):
     network, theta, X = draw(rng, units=(4, 50, 20, 3), n=400)
     probe = GAMMA.probe(network, softmax, theta, X, None, 0.5, rng)
     assert [noise.shape for noise in probe.noise] == [(400, 50), (400, 20), (400, 3)]
+    linear_top, _, _ = draw(rng, units=(4, 50, 20, 3), normalization="batch")
+    probe_below = GAMMA.probe(linear_top, softmax, theta, X, None, 0.5, rng)
+    assert [noise.shape for noise in probe_below.noise] == [(400, 50), (400, 20)]
     for noise in probe.noise:
         n = noise.size
         assert abs(noise.mean()) < 5 * 0.3 / np.sqrt(n)
@@ -236,9 +238,9 @@ def test_float32_stays_float32(rng, penalty):
 ONE = {
     "cv": None,
     "numeric_embedding": None,
-    "normalization": "batch",
+    "normalization": "batch_all",
     "hidden_layer_sizes": (20, 10),
-    "alpha": 1.0,
+    "alpha": 0.1,
     "epsilon": 0.1,
     "batch_size": 50,
     "max_iter": 30,
@@ -326,6 +328,21 @@ def test_fitted_parameters_of_a_normalised_top_have_no_unit(rng):
     first, second = (fit.penalty_parameters_ for fit in fits)
     assert_allclose(first, second, rtol=1e-3, atol=1e-4)
     assert not np.allclose(first, Ladder().initial_parameters(1), atol=1e-4)
+
+
+@pytest.mark.parametrize("hidden", [(), (6,), (6, 5)])
+def test_a_normalised_output_is_folded_as_well(rng, hidden):
+    network, theta, X = draw(rng, units=(4, *hidden, 3), n=200)
+    plain, folded = fold(network, theta, Rows(X, None, np.ones(200)))
+    assert plain == Network((4, *hidden, 3), "tanh")
+    assert_allclose(plain.forward(folded, X), network.forward(theta, X), rtol=1e-9, atol=1e-12)
+
+
+def test_an_offset_moves_a_normalised_output(rng):
+    network, theta, X = draw(rng)
+    offset = np.array([1.0, -2.0, 3.0])
+    h = network.forward(network.shifted(theta, offset), X)
+    assert_allclose(h, network.forward(theta, X) + offset, rtol=1e-12)
 
 
 def test_the_default_has_no_noise_and_no_settings_of_normalisation(rng):

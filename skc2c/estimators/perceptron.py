@@ -61,7 +61,7 @@ class Perceptron(CallbackSupportMixin, BaseEstimator, ABC):
         "cv": [Interval(Integral, 2, None, closed="left"), "cv_object", None],
         "input_scaling": [StrOptions({"robust"}), None],
         "numeric_embedding": [StrOptions({"auto", "fourier"}), None],
-        "normalization": [StrOptions({"batch"}), None],
+        "normalization": [StrOptions({"batch", "batch_all"}), None],
         "init_scale": [_POSITIVE],
         "l2": [_NON_NEGATIVE],
         "solver": [StrOptions(set(SOLVERS)), Solver],

@@ -34,8 +34,8 @@ class Network:
         Activation of the hidden layers, a key of ``ACTIVATIONS``; the output is linear.
     front : tuple of Layer, default=()
         Layers of other kinds between the input and the first dense layer.
-    normalization : {'batch'} or None, default=None
-        ``'batch'``: hidden units are normalised over the rows that pass together. Rows then
+    normalization : {'batch', 'batch_all'} or None, default=None
+        Hidden units, or outputs too, are normalised over the rows that pass together. Rows then
         depend on each other; `fold` makes a plain network of it.
 
     Notes
@@ -131,7 +131,7 @@ class Network:
     def shifted(self, theta, offset):
         """Theta with an offset, (K,), added to the biases of the output."""
         theta = theta.copy()
-        theta[self.layers[-1].others] += offset.astype(theta.dtype)
+        self.layers[-1].bias(theta[None])[...] += offset.astype(theta.dtype)
         return theta
 
     def pack(self, coefs, intercepts, dtype):

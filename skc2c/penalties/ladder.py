@@ -37,16 +37,15 @@ class Ladder(Nearby):
         probabilities of a classifier) at the perturbed rows. Then the distance cannot be made small
         by making all outputs alike.
     layer_noise : float, default=0.0
-        Standard deviation of noise on the units of all hidden layers at the perturbed rows, and on
-        their outputs with `normalized_top`, in units of the normalised ones. It comes beside that
-        of `epsilon` on the inputs.
+        Standard deviation of noise on all normalised units at the perturbed rows, where theirs is
+        one. It comes beside that of `epsilon` on the inputs.
     noisy_loss : bool, default=False
         Take the labelled loss, too, at rows with such noise on the inputs and in the layers.
 
     Notes
     -----
-    `normalized_top` and `layer_noise` need ``normalization='batch'``. All three together are
-    the Gamma model as published, save that the labelled loss has no noise on the output itself.
+    `normalized_top` and `layer_noise` need a `normalization`. All three together are the Gamma
+    model as published, with ``normalization='batch_all'`` and ``epsilon=layer_noise``.
 
     Wide sparse rows are perturbed behind the first kernel; see the notes of `C2C`.
 
@@ -59,6 +58,13 @@ class Ladder(Nearby):
     --------
     >>> from skc2c import C2CClassifier, Ladder
     >>> clf = C2CClassifier(penalty=Ladder(n_perturbations=2), missing_label=-1)
+
+    The Gamma model as published:
+
+    >>> gamma = Ladder(normalized_top=True, layer_noise=0.3, noisy_loss=True)
+    >>> clf = C2CClassifier(
+    ...     penalty=gamma, epsilon=0.3, normalization="batch_all", cv=None, missing_label=-1
+    ... )
     """
 
     _parameter_constraints = {
@@ -116,36 +122,31 @@ class Ladder(Nearby):
         if self.normalized_top or self.layer_noise:
             require_normalization(self, network)
         probe = super().probe(network, likelihood, theta, X, y, epsilon, rng)
-        layers = network.dense_layers[: None if self.normalized_top else -1]
         settings = (self.n_perturbations, probe.n), self.layer_noise, X.dtype
-        return probe._replace(noise=layer_noise(rng, layers, *settings))
+        return probe._replace(noise=layer_noise(rng, network, *settings))
 
     def value(self, network, likelihood, theta, probe, outputs):
         parameters, k = theta[network.size :], network.n_members
         if self.normalized_top:
-            noise = probe.noise[-1] if probe.noise else np.zeros_like(probe.near, shape=1)
-            return self._on_normalized(likelihood, parameters, outputs, noise, k)
+            return self._on_normalized(likelihood, parameters, outputs, k)
         near = self._denoised(outputs.near, parameters, k)
         clean = outputs.clean
         difference = anp.reshape(near, (-1, *clean.shape)) - clean
         return anp.sum(difference**2, axis=(0, 2)) / self.n_copies
 
-    def _on_normalized(self, likelihood, parameters, outputs, noise, k):
+    def _on_normalized(self, likelihood, parameters, outputs, k):
         """The distance between normalised outputs, of which each stream is (k, n, K)."""
         n, K = outputs.n // k, outputs.h.shape[1]
         top = standardized(outputs.h, shape=(-1, k, n, K))
-        noisy = anp.reshape(outputs.near, (-1, k, n, K))
-        noise = np.broadcast_to(noise, outputs.near.shape).reshape(noisy.shape)
-        noisy = noisy + noise * spread(noisy)
-        response = likelihood.mean(anp.reshape(noisy, (-1, K)))
+        response = likelihood.mean(outputs.near)
         if response.shape[1] != K:
             raise ValueError(
                 f"normalized_top needs a loss whose outputs are as many as the mean responses. "
                 f"Got loss={likelihood.loss!r}, with {K} and {response.shape[1]}."
             )
-        u = standardized(response, shape=noise.shape)
+        u = standardized(response, shape=(-1, k, n, K))
         a = anp.transpose(anp.reshape(parameters, (k, 10, 1, K)), (1, 0, 2, 3))
-        difference = _denoise(top[1:] + noise, u, a) - top[0]
+        difference = _denoise(top[1:], u, a) - top[0]
         return anp.ravel(anp.sum(difference**2, axis=(0, 3)) / (self.n_copies * K))
 
     def _denoised(self, near, parameters, k):
@@ -167,13 +168,6 @@ def standardized(h, *, shape):
         return (through_statistics(g.copy(), standard, inverse).reshape(h.shape),)
 
     return standard, back
-
-
-@differentiable
-def spread(values):
-    """Standard deviation of rows (..., n, K) as `standardized` has it, (..., 1, K)."""
-    standard, inverse = standardize(values.copy())
-    return 1.0 / inverse, lambda g: (standard * g / values.shape[-2],)
 
 
 def _denoise(z, u, a):

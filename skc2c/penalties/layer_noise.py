@@ -4,6 +4,7 @@ from numbers import Real
 
 from sklearn.utils._param_validation import Interval
 
+from skc2c.network.normalization import NormalizedDense
 from skc2c.penalties.perturbations import gaussian
 
 # The constraint of a setting `layer_noise`.
@@ -27,18 +28,18 @@ def require_normalization(penalty, network):
         raise ValueError(
             f"{penalty!r} looks at units that are normalised by batch, of which this network has "
             "none (a fitted one never has: they are folded into its kernels). Use "
-            "normalization='batch', or settings of the penalty without noise in the layers and "
-            "without a normalised top."
+            "normalization='batch' or 'batch_all', or settings of the penalty without noise in the "
+            "layers and without a normalised top."
         )
 
 
-def layer_noise(rng, layers, shape, scale, dtype):
+def layer_noise(rng, network, shape, scale, dtype):
     """Draw noise for the normalised units of perturbed rows.
 
     Parameters
     ----------
     rng : numpy.random.Generator
-    layers : sequence of Layer
+    network : Network
     shape : tuple of int
         ``(m, n)``: copies, and rows of each.
     scale : float
@@ -48,9 +49,10 @@ def layer_noise(rng, layers, shape, scale, dtype):
     Returns
     -------
     noise : tuple of ndarray of shape (m * n, units)
-        For each layer: see `with_noise`.
+        For each normalised layer: see `with_noise`.
     """
     if not scale:
         return ()
-    draws = (gaussian(rng, (*shape, layer.n_out), scale, dtype) for layer in layers)
+    units = [layer.n_out for layer in network.layers if isinstance(layer, NormalizedDense)]
+    draws = (gaussian(rng, (*shape, n_units), scale, dtype) for n_units in units)
     return tuple(noise.reshape(-1, noise.shape[-1]) for noise in draws)

@@ -21,8 +21,8 @@ class Noise(Perturbing):
     perturbation : {'random', 'adversarial'}, default='random'
         How the nearby point is chosen.
     layer_noise : float, default=0.0
-        Standard deviation of noise on the units of all hidden layers, in units of the normalised
-        ones, beside that of `epsilon` on the inputs. Needs ``normalization='batch'``.
+        Standard deviation of noise on all normalised units, which have a standard deviation of
+        one, beside that of `epsilon` on the inputs. Needs a `normalization`.
 
     Notes
     -----
@@ -55,7 +55,7 @@ class Noise(Perturbing):
             return Probe.at(X, epsilon)
         probe = self._on_inputs(network, likelihood, theta, X, y, epsilon, rng)
         settings = (1, probe.n), self.layer_noise, X.dtype
-        return probe._replace(noise=layer_noise(rng, network.dense_layers[:-1], *settings))
+        return probe._replace(noise=layer_noise(rng, network, *settings))
 
     def _on_inputs(self, network, likelihood, theta, X, y, epsilon, rng):
         if sparse.issparse(X):
