@@ -345,6 +345,16 @@ def test_an_offset_moves_a_normalised_output(rng):
     assert_allclose(h, network.forward(theta, X) + offset, rtol=1e-12)
 
 
+@pytest.mark.parametrize("penalty", [Ladder(n_perturbations=2), Noise("adversarial")], ids=repr)
+def test_penalties_saved_before_these_settings_have_them_at_their_defaults(penalty):
+    state = penalty.__getstate__()
+    late = {"normalized_top", "layer_noise", "noisy_loss"} & set(state)
+    loaded = type(penalty).__new__(type(penalty))
+    loaded.__setstate__({name: value for name, value in state.items() if name not in late})
+    assert late
+    assert loaded.get_params() == penalty.get_params()
+
+
 def test_the_default_has_no_noise_and_no_settings_of_normalisation(rng):
     network = Network(UNITS, "tanh")
     probe = Ladder().probe(network, softmax, np.ones(network.size), np.ones((3, 4)), None, 0.1, rng)

@@ -8,6 +8,7 @@ solver is at work.
 """
 
 from abc import ABC, abstractmethod
+from inspect import signature
 from numbers import Integral
 
 import numpy as np
@@ -88,6 +89,13 @@ class Penalty(BaseEstimator, ABC):
     reads_theta = True
     takes_sparse = False
     _parameter_constraints: dict = {}
+
+    def __setstate__(self, state):
+        # Settings that an object of an earlier version lacks are at their defaults, which stand
+        # for how it was done before.
+        parameters = signature(type(self).__init__).parameters.values()
+        defaults = {p.name: p.default for p in parameters if p.default is not p.empty}
+        super().__setstate__(defaults | state)
 
     def probe(self, network, likelihood, theta, X, y, epsilon, rng):
         """Say where to look, in plain numpy: at the rows themselves by default.
