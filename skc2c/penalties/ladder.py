@@ -45,8 +45,8 @@ class Ladder(Nearby):
     Notes
     -----
     `normalized_top` and `layer_noise` need a `normalization`. All three together, with
-    ``normalization='batch_all'`` and ``epsilon=layer_noise``, are the published Gamma model in other
-    parameters: there the perturbed output gets its noise after it was normalised, not before, and
+    ``normalization='batch_all'`` and ``epsilon=layer_noise``, are the published Gamma model in
+    other parameters: there the perturbed output is not normalised once more after its noise, and
     what g returns is normalised by the clean rows' statistics, for which g has parameters here.
 
     Wide sparse rows are perturbed behind the first kernel; see the notes of `C2C`.
