@@ -24,7 +24,7 @@ from sklearn.decomposition import PCA
 from sklearn.exceptions import ConvergenceWarning
 from timing import markdown
 
-from skc2c import VAT, C2CClassifier
+from skc2c import C2C, VAT, C2CClassifier, Ladder
 from skc2c.solvers import Adam
 
 SURE = {"entropy_weight": 0.1, "balance_weight": 0.4}
@@ -37,7 +37,35 @@ NORMALIZED = {
     "learning_rate_init": 0.002,
     "solver": Adam(schedule="cosine"),
 }
+# Input noise of 0.3, as published for the ladder.
+NORMALIZED_TOP = {
+    "components": 60,
+    "epsilon": 0.3,
+    "batch_size": 100,
+    "max_iter": 20,
+    "normalization": "batch_all",
+    "init_scale": 0.1,
+    "learning_rate_init": 0.003,
+    "solver": Adam(schedule="cosine"),
+}
 SETTINGS = {
+    "ladder, normalised": {
+        "penalty": Ladder(normalized_top=True, layer_noise=0.3, noisy_loss=True),
+        "alpha": 2.0,
+        **NORMALIZED_TOP,
+    },
+    "ladder, normalised, long": {
+        "penalty": Ladder(normalized_top=True, layer_noise=0.3, noisy_loss=True),
+        "alpha": 2.0,
+        **NORMALIZED_TOP,
+        "max_iter": 50,
+    },
+    "c2c, normalised": {"penalty": "c2c", "alpha": 0.01, **NORMALIZED_TOP},
+    "c2c, probabilities, normalised": {
+        "penalty": C2C(space="response"),
+        "alpha": 0.1,
+        **NORMALIZED_TOP,
+    },
     "vat, normalised": {
         "penalty": VAT(**SURE, gradient_distance=3.5),
         "epsilon": 1.4,

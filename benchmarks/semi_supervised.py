@@ -2,15 +2,15 @@
 
 Usage: python benchmarks/semi_supervised.py [--data FOLDER] [--seeds 5] [--output FILE]
 
-Two moons: 500 rows with a noise of 0.1, of which three of each class, drawn at random, have a label.
-Accuracy on the others. Digits: load_digits divided by 16 and centred, 30 % held out, 10 labels a class, the other
-training rows without a label, hidden layers (100, 100), one fixed setting a penalty and one
-network without cross-validation, input scaling or embedding, and the estimator as it comes but for
-the penalty. Regression, with such networks too:
-every regression set of a folder of .npz files with X and y (skipped without --data): 100
-labelled rows, up to 3,000 without a label, inputs standardised, root mean squared error on
-up to 2,000 held-out rows in standard deviations of y there. The supervised network trains
-for as many updates as the others. Prints Markdown.
+Two moons: 500 rows with a noise of 0.1, of which three of each class, drawn at random, have a
+label. Accuracy on the others. Digits: load_digits divided by 16 and centred, 30 % held out, 10
+labels a class, the other training rows without a label, hidden layers (100, 100), one fixed
+setting a penalty and one network without cross-validation, input scaling or embedding, and the
+estimator as it comes but for the penalty. Regression, with such networks too: every regression
+set of a folder of .npz files with X and y (skipped without --data): 100 labelled rows, up to
+3,000 without a label, inputs standardised, root mean squared error on up to 2,000 held-out rows
+in standard deviations of y there. The supervised network trains for as many updates as the
+others. Prints Markdown.
 """
 
 import argparse

@@ -62,7 +62,7 @@ class Perceptron(CallbackSupportMixin, BaseEstimator, ABC):
         "cv": [Interval(Integral, 2, None, closed="left"), "cv_object", None],
         "input_scaling": [StrOptions({"robust"}), None],
         "numeric_embedding": [StrOptions({"auto", "fourier"}), None],
-        "normalization": [StrOptions({"auto", "batch"}), None],
+        "normalization": [StrOptions({"auto", "batch", "batch_all"}), None],
         "init_scale": [_POSITIVE],
         "l2": [_NON_NEGATIVE],
         "solver": [StrOptions(set(SOLVERS)), Solver],

@@ -68,12 +68,14 @@ numeric_embedding : {'auto', 'fourier'} or None, default='auto'
     ``'auto'``, networks are trained with and without it, and the rows left out by `cv` decide;
     without folds, ``'auto'`` is None. Sparse features are never embedded.
 
-normalization : {'auto', 'batch'} or None, default='auto'
+normalization : {'auto', 'batch', 'batch_all'} or None, default='auto'
     Whether the hidden units are normalised before the activation, with a learned scale and
     shift. During training, ``'batch'`` normalises over the rows of a batch: the labelled rows,
     the rows of the penalty and each perturbed copy of these have means and variances of their
-    own. At the end of the fit, the means and variances over all training rows, labelled or not,
-    are folded into `coefs_` and `intercepts_`, so that the fitted model is an ordinary network.
+    own. ``'batch_all'`` also normalises the outputs, which then have a learned scale and shift
+    instead of a bias. At the end of the fit, the means and variances over all training rows,
+    labelled or not, are folded into `coefs_` and `intercepts_`, so that the fitted model is an
+    ordinary network.
     Not available with L-BFGS, the ``'jacobian'`` penalty, `warm_start` and ``partial_fit``.
     ``'auto'`` is ``'batch'`` in a classifier that tunes itself (`cv` is not None) and learns
     from rows without a label, as far as that is available, and None otherwise.

@@ -288,8 +288,13 @@ def _objective(plan, network, members, features):
     if alpha.any() and not plan.penalty.needs_no_label:
         term = MembersTerm(network, penalty=plan.penalty, alpha=alpha, rows=plan.rows, **loss)
         return MembersObjective((term,))
-    # The loss is taken behind the layers in front, whose output is known beforehand.
-    loss = MembersTerm(network.behind, penalty=NoPenalty(), alpha=none, rows=features, **loss)
+    beside = plan.penalty.beside_loss if alpha.any() else NoPenalty()
+    loss |= {"penalty": beside, "alpha": none}
+    if isinstance(beside, NoPenalty):
+        # The loss is taken behind the layers in front, whose output is known beforehand.
+        loss = MembersTerm(network.behind, rows=features, **loss)
+    else:
+        loss = MembersTerm(network, rows=plan.rows, **loss)
     if not alpha.any():
         return MembersObjective((loss,))
     charge = {"penalty": plan.penalty, "alpha": alpha, "l2": none, **settings}

@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 
 from skc2c.network.blocks import row_blocks
+from skc2c.network.normalization import NormalizedDense
 
 
 def fold(network, theta, rows):
@@ -31,13 +32,14 @@ def fold(network, theta, rows):
         return network, theta
     plain, own = replace(network, normalization=None), theta[None, : network.size]
     result = np.concatenate([np.zeros(plain.size, theta.dtype), theta[network.size :]])
-    for i in range(len(network.front), len(network.layers) - 1):
+    for i in range(len(network.front), len(network.layers)):
         layer = network.layers[i]
-        below = _below(plain, i, result, rows)
-        moments = _moments(h @ layer.kernel(own)[0] for h in below)
-        _write(plain.layers[i], result, *layer.folded(own, *moments))
-    last = network.layers[-1]
-    _write(plain.layers[-1], result, last.kernel(own)[0], own[0, last.others])
+        if isinstance(layer, NormalizedDense):
+            below = _below(plain, i, result, rows)
+            moments = _moments(h @ layer.kernel(own)[0] for h in below)
+            _write(plain.layers[i], result, *layer.folded(own, *moments))
+        else:
+            _write(plain.layers[i], result, layer.kernel(own)[0], own[0, layer.others])
     return plain, result
 
 

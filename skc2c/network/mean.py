@@ -28,6 +28,10 @@ class MeanNetwork:
         return 1
 
     @property
+    def normalization(self):
+        """None: what a fit hands on has none."""
+
+    @property
     def n_features(self):
         return self.networks[0].n_features
 

@@ -16,6 +16,7 @@ import autograd.numpy as anp
 import numpy as np
 
 from skc2c.network.jacobians import jacobian, pulled, squared_jacobian
+from skc2c.network.normalization import with_noise
 from skc2c.network.passes import Layout, linearize, through, through_fixed
 from skc2c.network.stack import layers_of
 
@@ -33,8 +34,8 @@ class Network:
         Activation of the hidden layers, a key of ``ACTIVATIONS``; the output is linear.
     front : tuple of Layer, default=()
         Layers of other kinds between the input and the first dense layer.
-    normalization : {'batch'} or None, default=None
-        ``'batch'``: hidden units are normalised over the rows that pass together. Rows then
+    normalization : {'batch', 'batch_all'} or None, default=None
+        Hidden units, or outputs too, are normalised over the rows that pass together. Rows then
         depend on each other; `fold` makes a plain network of it.
 
     Notes
@@ -130,7 +131,7 @@ class Network:
     def shifted(self, theta, offset):
         """Theta with an offset, (K,), added to the biases of the output."""
         theta = theta.copy()
-        theta[self.layers[-1].others] += offset.astype(theta.dtype)
+        self.layers[-1].bias(theta[None])[...] += offset.astype(theta.dtype)
         return theta
 
     def pack(self, coefs, intercepts, dtype):
@@ -143,7 +144,7 @@ class Network:
         intercepts = [theta[layer.others].copy() for layer in self.dense_layers]
         return coefs, intercepts
 
-    def forward(self, theta, X, linearization=None, n=None):
+    def forward(self, theta, X, linearization=None, n=None, noise=()):
         """Network output.
 
         Parameters
@@ -156,12 +157,14 @@ class Network:
         n : int, optional
             If X consists of copies of rows, one copy after the other: how many rows a copy
             has. Members need to know, to tell whose row is whose.
+        noise : sequence of ndarray, default=()
+            On normalised units of the last copies: see `with_noise`.
 
         Returns
         -------
         h : ndarray of shape (n, K)
         """
-        return self._through(theta, X, X.shape[0], n or X.shape[0], linearization)
+        return self._through(theta, X, n, linearization, noise)
 
     def tangent(self, theta, X, V):
         """Output and its directional derivatives, in one pass.
@@ -181,10 +184,10 @@ class Network:
         """
         n, D = X.shape
         rows = anp.concatenate([X, anp.reshape(V, (-1, D))])
-        out = self._through(theta, rows, n, n)
+        out = self._through(theta, rows, n, n_points=n)
         return out[:n], anp.reshape(out[n:], (*V.shape[:-1], -1))
 
-    def forward_with_way_back(self, theta, X, linearization=None, n=None):
+    def forward_with_way_back(self, theta, X, linearization=None, n=None, noise=()):
         """Network output in plain numpy, and its way back; see `forward`.
 
         Returns
@@ -193,16 +196,16 @@ class Network:
         back : callable
             From the gradient with respect to h to that with respect to theta.
         """
-        function = through.with_way_back
-        h, back = self._through(theta, X, X.shape[0], n or X.shape[0], linearization, function)
+        h, back = self._through(theta, X, n, linearization, noise, function=through.with_way_back)
         return h, lambda g: back(g)[0]
 
-    def _through(self, theta, rows, n_points, n, known=None, function=through):
+    def _through(self, theta, rows, n=None, known=None, noise=(), n_points=None, function=through):
+        n_points = n_points or rows.shape[0]
         return function(
             theta,
             rows,
-            layers=self.layers,
-            layout=self._layout(n),
+            layers=with_noise(self.layers, noise),
+            layout=self._layout(n or n_points),
             n_points=n_points,
             known=known,
             n_fixed=self._n_fixed,

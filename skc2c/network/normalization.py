@@ -1,6 +1,6 @@
 """A dense layer that is normalised by the mean and variance of the rows that pass together."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
@@ -34,11 +34,8 @@ class Normalized(NamedTuple):
         return Normalized(*(np.concatenate(pair) for pair in zip(self, rest, strict=True)))
 
     def through_statistics(self, values):
-        """Apply the derivative of standardising, its own transpose, to arrays; overwritten."""
-        values -= _mean(values)
-        values -= self.standard * _mean(self.standard * values)
-        values *= self.inverse
-        return values
+        """Apply the derivative of `standardize`, its own transpose, to arrays; overwritten."""
+        return through_statistics(values, self.standard, self.inverse)
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,11 +50,18 @@ class NormalizedDense(Dense):
     It only knows the layout of members, of which there may be one: theta of shape (k, size), rows
     of shape (c, k, n, units). Tangents are not supported.
 
+    Parameters
+    ----------
+    noise : ndarray of shape (m * k * n, units) or None
+        Added to the standardised units of the last m copies, before scale and shift.
+
     References
     ----------
     S. Ioffe, C. Szegedy, "Batch normalization: Accelerating deep network training by reducing
     internal covariate shift", ICML 2015.
     """
+
+    noise: np.ndarray | None = None
 
     @property
     def n_others(self):
@@ -75,11 +79,20 @@ class NormalizedDense(Dense):
         theta[self.others] = np.repeat([0.0, 1.0], self.n_out)
 
     def evaluate(self, theta, rows):
-        standard, inverse = _standardize(rows @ self.kernel(theta))
-        z = standard * self.scale(theta)
+        standard, inverse = standardize(rows @ self.kernel(theta))
+        z = self._noisy(standard) * self.scale(theta)
         z += self.bias(theta)
         out, residual = self.activation.evaluate(z)
         return out, Normalized(standard, inverse, residual)
+
+    def _noisy(self, standard):
+        """Standardised rows with the noise of this pass, if there is any."""
+        if self.noise is None:
+            return standard
+        noise = self.noise.reshape(-1, *standard.shape[1:])
+        noisy = standard.copy()
+        noisy[-len(noise) :] += noise
+        return noisy
 
     def advance(self, theta, rows, n_points):
         if len(rows) > n_points:
@@ -96,7 +109,7 @@ class NormalizedDense(Dense):
     def retreat(self, theta, g, record, n_points, gradient):
         normalized = record.residual
         g *= self.activation.slope(normalized.residual)
-        self._write_others(gradient, g, normalized.standard)
+        self._write_others(gradient, g, self._noisy(normalized.standard))
         g *= self.scale(theta)
         normalized.through_statistics(g)
         self._write_kernel(gradient, record.rows, g)
@@ -141,12 +154,55 @@ class _NormalizedMap(NamedTuple):
         return pull_back(self.normalized.through_statistics(U * self.slope), self.kernel)
 
 
-def _standardize(z):
-    """Rows less their mean, over their standard deviation, and one over the latter; in place."""
+def with_noise(layers, noise):
+    """Layers for one pass with noise on their normalised units.
+
+    Parameters
+    ----------
+    layers : tuple of Layer
+    noise : sequence of ndarray
+        For each normalised layer, in order: see `NormalizedDense`. There may be none at all.
+
+    Returns
+    -------
+    layers : tuple of Layer
+    """
+    if not noise:
+        return layers
+    noise = iter(noise)
+    return tuple(
+        replace(layer, noise=next(noise)) if isinstance(layer, NormalizedDense) else layer
+        for layer in layers
+    )
+
+
+def standardize(z):
+    """Give rows mean zero and variance one, in place.
+
+    Parameters
+    ----------
+    z : ndarray of shape (..., n, units)
+        Overwritten.
+
+    Returns
+    -------
+    standard : ndarray of shape (..., n, units)
+        ``(z - mean) / sqrt(variance + 1e-6)``.
+    inverse : ndarray of shape (..., 1, units)
+        One over that root.
+    """
     z -= _mean(z)
     inverse = 1.0 / np.sqrt(_mean(z * z) + z.dtype.type(_EPSILON))
     z *= inverse
     return z, inverse
+
+
+def through_statistics(values, standard, inverse):
+    """Apply the derivative of `standardize`, its own transpose, to arrays; overwritten."""
+    values -= _mean(values)
+    values -= standard * _mean(standard * values)
+    values *= inverse
+    return values
 
 
 def _mean(values):

@@ -7,8 +7,12 @@ from skc2c.network.activations import ACTIVATIONS
 from skc2c.network.dense import Dense
 from skc2c.network.normalization import NormalizedDense
 
-# Kinds of hidden layers, by what they are normalised by.
-NORMALIZATIONS = {None: Dense, "batch": NormalizedDense}
+# Kinds of hidden layers, and of the last one, by what is normalised.
+NORMALIZATIONS = {
+    None: (Dense, Dense),
+    "batch": (NormalizedDense, Dense),
+    "batch_all": (NormalizedDense, NormalizedDense),
+}
 
 
 def layers_of(layer_units, activation, front, normalization):
@@ -24,19 +28,20 @@ def layers_of(layer_units, activation, front, normalization):
     layers : tuple of Layer
         All their weights come first in theta, then all other parameters.
     """
-    unplaced = [*front, *_dense(layer_units, activation, front, NORMALIZATIONS[normalization])]
+    kinds = NORMALIZATIONS[normalization]
+    unplaced = [*front, *_dense(layer_units, activation, front, *kinds)]
     weights = _slices(0, [layer.n_weights for layer in unplaced])
     others = _slices(weights[-1].stop, [layer.n_others for layer in unplaced])
     places = zip(unplaced, weights, others, strict=True)
     return tuple(replace(layer, weights=w, others=o) for layer, w, o in places)
 
 
-def _dense(layer_units, activation, front, hidden):
+def _dense(layer_units, activation, front, hidden, output):
     """Dense layers behind those in front, without a place; the last one is linear."""
     below, *above = layer_units
     *inner, last = pairwise([front[-1].n_out if front else below, *above])
     layers = [hidden(shape=shape, activation=ACTIVATIONS[activation]) for shape in inner]
-    return [*layers, Dense(shape=last)]
+    return [*layers, output(shape=last)]
 
 
 def _slices(start, sizes):

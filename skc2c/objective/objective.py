@@ -1,7 +1,7 @@
 """The one function that is minimised: a sum of terms, each a mean over its own rows."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 from skc2c.data.batches import Deal, Dealer
@@ -64,11 +64,14 @@ class Objective:
         objective : Objective
         """
         term = partial(Term, likelihood=likelihood, alpha=alpha, epsilon=epsilon)
+        beside = penalty.beside_loss
         if pool is None:
-            return cls((term(network, penalty=penalty, l2=l2, rows=train),), over_blocks)
+            if isinstance(beside, NoPenalty):
+                return cls((term(network, penalty=penalty, l2=l2, rows=train),), over_blocks)
+            pool = replace(train, y=None)
         charge = term(penalized or network, penalty=penalty, l2=0.0, rows=pool)
         l2 = l2 * total_weight(train) / total_weight(pool)
-        loss = term(network, penalty=NoPenalty(), l2=l2, rows=train)
+        loss = term(network, penalty=beside, l2=l2, rows=train)
         return cls((charge, loss), over_blocks)
 
     @property

@@ -3,6 +3,7 @@
 from scipy import sparse
 
 from skc2c.network.sparse_rows import linearize_behind
+from skc2c.penalties.layer_noise import LAYER_NOISE, layer_noise, require_normalization
 from skc2c.penalties.penalty import PERTURBATION, Perturbing
 from skc2c.penalties.perturbations import gaussian, steepest
 from skc2c.penalties.probes import Probe
@@ -19,6 +20,9 @@ class Noise(Perturbing):
     ----------
     perturbation : {'random', 'adversarial'}, default='random'
         How the nearby point is chosen.
+    layer_noise : float, default=0.0
+        Standard deviation of noise on all normalised units, which have a standard deviation of
+        one, beside that of `epsilon` on the inputs. Needs a `normalization`.
 
     See Also
     --------
@@ -38,14 +42,22 @@ class Noise(Perturbing):
     n_copies = 0
     reads_theta = False
     takes_sparse = True
-    _parameter_constraints = {"perturbation": PERTURBATION}
+    _parameter_constraints = {"perturbation": PERTURBATION, "layer_noise": LAYER_NOISE}
 
-    def __init__(self, perturbation="random"):
+    def __init__(self, perturbation="random", layer_noise=0.0):
         self.perturbation = perturbation
+        self.layer_noise = layer_noise
 
     def probe(self, network, likelihood, theta, X, y, epsilon, rng):
+        if self.layer_noise:
+            require_normalization(self, network)
         if y is None:
             return Probe.at(X, epsilon)
+        probe = self._on_inputs(network, likelihood, theta, X, y, epsilon, rng)
+        settings = (1, probe.n), self.layer_noise, X.dtype
+        return probe._replace(noise=layer_noise(rng, network, *settings))
+
+    def _on_inputs(self, network, likelihood, theta, X, y, epsilon, rng):
         if sparse.issparse(X):
             noise = self._noise_behind(network, likelihood, theta, X, y, epsilon, rng)
             return Probe.behind(X, noise[None], epsilon, has_clean=False)

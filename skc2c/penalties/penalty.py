@@ -8,6 +8,7 @@ solver is at work.
 """
 
 from abc import ABC, abstractmethod
+from inspect import signature
 from numbers import Integral
 from typing import NamedTuple
 
@@ -114,6 +115,13 @@ class Penalty(BaseEstimator, ABC):
     few_labels = FewLabels(alpha=10.0, radius=0.22)
     _parameter_constraints: dict = {}
 
+    def __setstate__(self, state):
+        # Settings that an object of an earlier version lacks are at their defaults, which stand
+        # for how it was done before.
+        parameters = signature(type(self).__init__).parameters.values()
+        defaults = {p.name: p.default for p in parameters if p.default is not p.empty}
+        super().__setstate__(defaults | state)
+
     def probe(self, network, likelihood, theta, X, y, epsilon, rng):
         """Say where to look, in plain numpy: at the rows themselves by default.
 
@@ -173,6 +181,15 @@ class Penalty(BaseEstimator, ABC):
             By default the penalty itself.
         """
         return self
+
+    @property
+    def beside_loss(self):
+        """The penalty of the term of the labelled loss, where this one has a term of its own.
+
+        That is where there are rows without a label, or where this penalty asks for it: for
+        noisy inputs instead of no penalty.
+        """
+        return NoPenalty()
 
     def natural_epsilon(self, n_features):
         """Return the radius at which a perturbation has mean squared length 1.

@@ -26,6 +26,8 @@ class Probe(NamedTuple):
         Radius of the neighbourhood.
     linearization : Linearization or None
         Of the network at the clean rows, where it was needed to find the perturbed ones.
+    noise : tuple of ndarray
+        Of each normalised layer, for the perturbed rows, and whatever the penalty adds to that.
     """
 
     rows: np.ndarray
@@ -33,6 +35,7 @@ class Probe(NamedTuple):
     direction: np.ndarray | None = None
     epsilon: float | np.ndarray = 0.0
     linearization: Linearization | None = None
+    noise: tuple = ()
 
     @classmethod
     def at(cls, X, epsilon, direction=None):
@@ -70,13 +73,19 @@ class Probe(NamedTuple):
         """The perturbed rows, (m * n, D); none of them where nothing is perturbed."""
         return self.rows[self.n :]
 
+    @property
+    def _passing(self):
+        """What goes through the network, as arguments of `Network.forward`."""
+        settings = self.rows, self.linearization, self.n
+        return (*settings, self.noise) if self.noise else settings
+
     def outputs_with_way_back(self, network, theta):
         """Network output at the rows in plain numpy, and its way back to theta."""
-        return network.forward_with_way_back(theta, self.rows, self.linearization, self.n)
+        return network.forward_with_way_back(theta, *self._passing)
 
     def outputs(self, network, theta, holds_clean=False, mean_response=None):
         """Network output at the rows, as `Outputs`. Traceable in theta."""
-        h = network.forward(theta, self.rows, self.linearization, self.n)
+        h = network.forward(theta, *self._passing)
         return Outputs(h, self.n, holds_clean, mean_response)
 
 
