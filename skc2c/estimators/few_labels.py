@@ -67,7 +67,7 @@ def _epsilon(ingredients):
 
 def can_judge(folds):
     """Whether folds leave out enough labelled rows to tell whether the unlabelled ones help."""
-    return folds is not None and min(len(test) for _, test in folds) >= _FEWEST_LEFT_OUT
+    return min(len(test) for _, test in folds) >= _FEWEST_LEFT_OUT
 
 
 def confidence(plan, outputs):

@@ -26,7 +26,8 @@ penalty : {penalty_names}, Penalty or None, default='c2c'
 alpha : float or 'auto', default='auto'
     Strength of the penalty. With ``'auto'``, networks are trained with and without the penalty,
     and the rows left out by `cv` decide; without folds, ``'auto'`` is 0.03. The strength that was
-    chosen is stored in `alpha_`. Ignored if `penalty` is ``'noise'`` or None.
+    chosen is stored in `alpha_`. A classifier with unlabelled rows has strengths and a recipe of
+    its own (see Notes). Ignored if `penalty` is ``'noise'`` or None.
 
 epsilon : float, array-like of shape (n_features,) or 'scale', default='scale'
     Radius of the neighbourhood in units of the scaled inputs (see `input_scaling`): the
@@ -34,12 +35,15 @@ epsilon : float, array-like of shape (n_features,) or 'scale', default='scale'
     array gives each feature its own scale; 0 leaves a feature unperturbed. With ``'scale'``,
     perturbations have a mean squared length of 1: ``1 / sqrt(n_features)`` for random
     ones and 1 for adversarial ones, times the root mean variance of the features if
-    ``input_scaling=None``. The value is stored in `epsilon_`. Ignored if `penalty` is None.
+    ``input_scaling=None``. In a classifier that tunes itself and learns from unlabelled rows,
+    each feature has a radius in proportion to its standard deviation over all rows. The value
+    is stored in `epsilon_`. Ignored if `penalty` is None.
 
 l2 : float, default=0.1
     Strength of the weight decay: ``l2 / (2 n) ||weights||^2`` is added to the mean loss of the n
     training rows, where n is the sum of their weights, so that `l2` has the scale of ``1 / C`` in
-    logistic regression. `MLPClassifier` and `MLPRegressor` call it ``alpha``.
+    logistic regression. Where the penalty learns from unlabelled rows, n counts these too.
+    `MLPClassifier` and `MLPRegressor` call it ``alpha``.
 
 cv : int, cross-validation generator, iterable or None, default=4
     One network is trained for each split, on its training part, and the prediction is the

@@ -145,7 +145,7 @@ def _train_few(estimator, plain, few, call, folds):
         return _reported(estimator, *trials[1], call)
     out_of_fold = {}
     if trials:
-        judged = _with_confidence(trials[0])
+        judged = _with_confidence(trials[0]) if can_judge(folds) else trials[0]
         out_of_fold = out_of_fold_attributes(*judged, call.data)
         whole = replace(whole, units=judged.training.units)
     found = _train_several(estimator, few, whole, call, end)
@@ -157,10 +157,10 @@ def _fits_with_folds(estimator, plain, few, folds):
 
     The first learns from them; the second does not, if it is left to the fit whether to.
     """
-    if not can_judge(folds):
+    if folds is None:
         return []
     fits = [(few, assemble_few(estimator, few, folds))]
-    if isinstance(estimator.alpha, str):
+    if isinstance(estimator.alpha, str) and can_judge(folds):
         alone = replace(plain, unlabeled=[])
         fits.append((alone, assemble_several(estimator, alone, folds)))
     return fits
