@@ -50,8 +50,7 @@ def report_ending(estimator, found):
 
 def report_of_several(estimator, ingredients, training, found):
     """Warn of what a user should know about a fit of several networks."""
-    if found.interrupted:
-        warn("Training interrupted by user.")
+    report_ending(estimator, found)
     plan = training.plan
     _warn_of_collapse(estimator, ingredients.targets, plan.rows, plan.pool, found.networks)
 

@@ -47,6 +47,9 @@ class CrossFit(NamedTuple):
     loss: float
     interrupted: bool
 
+    # The networks end where the rows left out say so, and there is no more to tell.
+    message = None
+
     @property
     def main(self):
         """The end with the largest weight."""
