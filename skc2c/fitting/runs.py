@@ -5,18 +5,14 @@ from dataclasses import replace
 
 import numpy as np
 
+from skc2c.fitting.members_objective import members_objective, rows_of
 from skc2c.fitting.problems import FullBatch, n_rows
 from skc2c.network import Members, Network
 from skc2c.network.folding import fold
 from skc2c.objective import Objective
-from skc2c.objective.members import MembersObjective, MembersTerm
 from skc2c.penalties import NoPenalty
 from skc2c.random_streams import MemberStreams
 from skc2c.solvers import DivergenceError
-
-# The penalty is taken in every other step, on a quarter of a batch. It gives the same losses out of
-# fold as all rows in all steps, at half the cost (docs/untuned.md).
-PENALIZED, PERIOD = 0.25, 2
 
 
 class Run:
@@ -84,7 +80,7 @@ class Run:
 
     def _fitted(self, member, theta):
         """The network of a member that predicts, and its parameters."""
-        train, pool = _rows_of(self.plan, member[1])
+        train, pool = rows_of(self.plan, member[1])
         if pool is None:
             return fold(self.single, theta, self.plan.rows.select(train))
         return fold(self.single, theta, self.plan.pool.select(pool))
@@ -123,7 +119,7 @@ class SideBySide(Run):
     def _prepare(self):
         self.network = self._network(len(self.members))
         self.step = self.plan.solver.stepper(self.theta, self.solver_state)
-        self.objective = _objective(self.plan, self.network, self.members, self.features)
+        self.objective = members_objective(self.plan, self.network, self.members, self.features)
         orders = self.orders if self.plan.shuffle else (None, None)
         self.deal = self.objective.deal(self.plan.batch_size, orders)
         if self.position is not None:
@@ -178,7 +174,7 @@ class OneByOne(Run):
 
     def _problem(self, candidate, fold, i):
         plan, penalty = self.plan, self.plan.penalty
-        train, pool = _rows_of(plan, fold)
+        train, pool = rows_of(plan, fold)
         train = plan.rows.select(train).canonical()
         if candidate.alpha == 0.0:
             penalty, pool = NoPenalty(), None
@@ -260,48 +256,3 @@ def _through(front, X):
     for layer in front:
         X, _ = layer.evaluate(None, X)
     return X
-
-
-def _rows_of(plan, fold):
-    """Labelled rows that a fold's network is trained on, and its rows of the pool or None."""
-    train = plan.folds[fold][0]
-    if plan.pool is None:
-        return train, None
-    return train, np.concatenate([train, np.arange(len(plan.rows), len(plan.pool))])
-
-
-def _weights(rows, members):
-    """Sum of the sample weights of each member's rows."""
-    return np.array([rows.weight[own].sum(dtype=np.float64) for own in members])
-
-
-def _objective(plan, network, members, features):
-    """The objectives of members: each on the training rows of its fold."""
-    alpha = np.array([candidate.alpha for candidate, _ in members])
-    settings = {"likelihood": plan.likelihood, "epsilon": plan.epsilon}
-    train, pool = zip(*(_rows_of(plan, fold) for _, fold in members), strict=True)
-    none, l2 = np.zeros(len(members)), np.full(len(members), plan.l2)
-    if plan.pool is not None and alpha.any():
-        # As for one network, the n that l2 is divided by counts all rows of the penalty.
-        l2 *= _weights(plan.rows, train) / _weights(plan.pool, pool)
-    loss = {"l2": l2, "members": list(train), "n_per_pass": plan.n_train, **settings}
-    if alpha.any() and not plan.penalty.needs_no_label:
-        term = MembersTerm(network, penalty=plan.penalty, alpha=alpha, rows=plan.rows, **loss)
-        return MembersObjective((term,))
-    beside = plan.penalty.beside_loss if alpha.any() else NoPenalty()
-    loss |= {"penalty": beside, "alpha": none}
-    if isinstance(beside, NoPenalty):
-        # The loss is taken behind the layers in front, whose output is known beforehand.
-        loss = MembersTerm(network.behind, rows=features, **loss)
-    else:
-        loss = MembersTerm(network, rows=plan.rows, **loss)
-    if not alpha.any():
-        return MembersObjective((loss,))
-    charge = {"penalty": plan.penalty, "alpha": alpha, "l2": none, **settings}
-    if plan.pool is None:
-        # The penalty varies less from row to row than the loss, and fewer rows estimate it.
-        charge |= {"rows": replace(plan.rows, y=None), "members": list(train)}
-        part = {"share": PENALIZED, "period": PERIOD, "n_per_pass": plan.n_train}
-        return MembersObjective((loss, MembersTerm(network, **part, **charge)))
-    charge |= {"rows": plan.pool, "members": list(pool), "n_per_pass": plan.n_per_pass}
-    return MembersObjective((MembersTerm(network, **charge), loss))

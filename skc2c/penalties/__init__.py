@@ -4,13 +4,14 @@ To add a penalty: subclass `Penalty` in a file of its own and add a line to ``PE
 """
 
 from skc2c.named_objects import named_object
+from skc2c.penalties.c2c import C2C
 from skc2c.penalties.jacobian import Jacobian
 from skc2c.penalties.ladder import Ladder
-from skc2c.penalties.nearby import C2C, VAT
 from skc2c.penalties.noise import Noise
 from skc2c.penalties.penalty import NoPenalty, Penalty
 from skc2c.penalties.perturbations import adversarial, check_epsilon, gaussian
 from skc2c.penalties.probes import Outputs, Probe
+from skc2c.penalties.vat import VAT
 
 __all__ = [
     "C2C",

@@ -1,0 +1,82 @@
+"""What several members are trained on, and the objectives of all of them together."""
+
+from dataclasses import replace
+
+import numpy as np
+
+from skc2c.objective.members import MembersObjective, MembersTerm
+from skc2c.penalties import NoPenalty
+
+# The penalty is taken in every other step, on a quarter of a batch. It gives the same losses out of
+# fold as all rows in all steps, at half the cost (docs/untuned.md).
+PENALIZED, PERIOD = 0.25, 2
+
+
+def rows_of(plan, fold):
+    """Labelled rows that a fold's network is trained on, and its rows of the pool or None."""
+    train = plan.folds[fold][0]
+    if plan.pool is None:
+        return train, None
+    return train, np.concatenate([train, np.arange(len(plan.rows), len(plan.pool))])
+
+
+def members_objective(plan, network, members, features):
+    """Return the objectives of members, each on the training rows of its fold.
+
+    Parameters
+    ----------
+    plan : CrossPlan
+    network : Members
+    members : list of (Candidate, int)
+        With the fold of each.
+    features : Rows
+        The labelled rows behind the layers in front.
+
+    Returns
+    -------
+    objective : MembersObjective
+    """
+    alpha = np.array([candidate.alpha for candidate, _ in members])
+    train, pool = zip(*(rows_of(plan, fold) for _, fold in members), strict=True)
+    settings = {"likelihood": plan.likelihood, "epsilon": plan.epsilon}
+    loss = {"l2": _decay(plan, alpha, train, pool), "members": list(train), **settings}
+    loss["n_per_pass"] = plan.n_train
+    if alpha.any() and not plan.penalty.needs_no_label:
+        term = MembersTerm(network, penalty=plan.penalty, alpha=alpha, rows=plan.rows, **loss)
+        return MembersObjective((term,))
+    loss = _loss(plan, network, features, plan.penalty if alpha.any() else NoPenalty(), loss)
+    if not alpha.any():
+        return MembersObjective((loss,))
+    charge = {"penalty": plan.penalty, "alpha": alpha, "l2": np.zeros_like(alpha), **settings}
+    if plan.pool is None:
+        # The penalty varies less from row to row than the loss, and fewer rows estimate it.
+        charge |= {"rows": replace(plan.rows, y=None), "members": list(train)}
+        part = {"share": PENALIZED, "period": PERIOD, "n_per_pass": plan.n_train}
+        return MembersObjective((loss, MembersTerm(network, **part, **charge)))
+    charge |= {"rows": plan.pool, "members": list(pool), "n_per_pass": plan.n_per_pass}
+    return MembersObjective((MembersTerm(network, **charge), loss))
+
+
+def _loss(plan, network, features, penalty, settings):
+    """The term of the labelled loss."""
+    settings |= {"penalty": penalty.beside_loss, "alpha": np.zeros(len(settings["members"]))}
+    if isinstance(penalty.beside_loss, NoPenalty):
+        # The loss is taken behind the layers in front, whose output is known beforehand.
+        return MembersTerm(network.behind, rows=features, **settings)
+    return MembersTerm(network, rows=plan.rows, **settings)
+
+
+def _decay(plan, alpha, train, pool):
+    """Weight decay of each member, (k,), in a mean over its labelled rows.
+
+    As for one network, the n that `l2` is divided by counts all rows of the penalty.
+    """
+    l2 = np.full(len(alpha), plan.l2)
+    if plan.pool is None or not alpha.any():
+        return l2
+    return l2 * _weights(plan.rows, train) / _weights(plan.pool, pool)
+
+
+def _weights(rows, members):
+    """Sum of the sample weights of each member's rows."""
+    return np.array([rows.weight[own].sum(dtype=np.float64) for own in members])
