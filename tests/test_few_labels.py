@@ -10,9 +10,7 @@ from sklearn.linear_model import LogisticRegression
 from skc2c import C2C, VAT, C2CClassifier, C2CRegressor
 from skc2c.data.rows import Rows
 from skc2c.estimators.few_labels import confidence, do_harm
-from skc2c.likelihoods import Bernoulli, Categorical
-from skc2c.network import Network
-from skc2c.objective import Objective
+from skc2c.likelihoods import Bernoulli
 
 QUICK = {"hidden_layer_sizes": (10,), "max_iter": 3, "random_state": 0}
 
@@ -138,23 +136,7 @@ def test_factor_is_in_the_fitted_network(blobs):
     assert np.abs(clf.predict_proba(X) - 0.5).max() < 0.49
 
 
-def test_weight_decay_counts_all_rows(rng):
-    train = Rows(rng.normal(size=(4, 2)), np.eye(2)[[0, 1, 1, 0]], np.array([1.0, 2.0, 1.0, 1.0]))
-    pool = Rows(rng.normal(size=(9, 2)), None, np.full(9, 1.5))
-    network = Network((2, 3, 2), "tanh")
-    theta = rng.normal(size=network.size)
-    settings = {"alpha": 1.0, "epsilon": 0.1}
-    parts = network, Categorical(), VAT(), train, pool
-    values = [
-        float(Objective.of_rows(*parts, l2=l2, **settings).on_all_rows(theta, 0)[0])
-        for l2 in (0.0, 3.0)
-    ]
-    kernels, _ = network.unpack(theta)
-    decay = 3.0 / (2.0 * 13.5) * sum(np.sum(kernel**2) for kernel in kernels)
-    assert values[1] - values[0] == pytest.approx(decay)
-
-
-def test_weight_decay_of_members_is_that_of_one(blobs):
+def test_weight_decay_counts_all_rows(blobs):
     """A strong decay leaves nothing of the weights if n counts the ten labels, much if all rows."""
     X, marked, _ = blobs(10)
     settings = QUICK | {"max_iter": 200, "penalty": "vat", "missing_label": -1, "alpha": 1.0}

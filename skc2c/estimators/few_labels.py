@@ -156,7 +156,9 @@ def assemble_few(estimator, ingredients, folds):
     candidate = Candidate(_front(estimator, plan), _alpha(estimator, plan.penalty))
     ends = plan.ends[-1:] if not isinstance(estimator.max_iter, str) else [_STEPS]
     normalization = normalization_of_few_labels(estimator, ingredients)
-    plan = replace(plan, candidates=[candidate], ends=ends, normalization=normalization)
+    # Divided by the weight of all rows, weight decay does not grow when labels are few.
+    l2 = plan.l2 * float(plan.rows.weight.sum() / plan.pool.weight.sum())
+    plan = replace(plan, candidates=[candidate], ends=ends, normalization=normalization, l2=l2)
     return replace(training, plan=plan)
 
 

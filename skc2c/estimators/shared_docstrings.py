@@ -42,7 +42,8 @@ epsilon : float, array-like of shape (n_features,) or 'scale', default='scale'
 l2 : float, default=0.1
     Strength of the weight decay: ``l2 / (2 n) ||weights||^2`` is added to the mean loss of the n
     training rows, where n is the sum of their weights, so that `l2` has the scale of ``1 / C`` in
-    logistic regression. Where the penalty learns from unlabelled rows, n counts these too.
+    logistic regression. In a classifier that tunes itself and learns from unlabelled rows, n
+    counts these too.
     `MLPClassifier` and `MLPRegressor` call it ``alpha``.
 
 cv : int, cross-validation generator, iterable or None, default=4

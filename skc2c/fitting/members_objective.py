@@ -39,7 +39,7 @@ def members_objective(plan, network, members, features):
     alpha = np.array([candidate.alpha for candidate, _ in members])
     train, pool = zip(*(rows_of(plan, fold) for _, fold in members), strict=True)
     settings = {"likelihood": plan.likelihood, "epsilon": plan.epsilon}
-    loss = {"l2": _decay(plan, alpha, train, pool), "members": list(train), **settings}
+    loss = {"l2": np.full(len(members), plan.l2), "members": list(train), **settings}
     loss["n_per_pass"] = plan.n_train
     if alpha.any() and not plan.penalty.needs_no_label:
         term = MembersTerm(network, penalty=plan.penalty, alpha=alpha, rows=plan.rows, **loss)
@@ -64,19 +64,3 @@ def _loss(plan, network, features, penalty, settings):
         # The loss is taken behind the layers in front, whose output is known beforehand.
         return MembersTerm(network.behind, rows=features, **settings)
     return MembersTerm(network, rows=plan.rows, **settings)
-
-
-def _decay(plan, alpha, train, pool):
-    """Weight decay of each member, (k,), in a mean over its labelled rows.
-
-    As for one network, the n that `l2` is divided by counts all rows of the penalty.
-    """
-    l2 = np.full(len(alpha), plan.l2)
-    if plan.pool is None or not alpha.any():
-        return l2
-    return l2 * _weights(plan.rows, train) / _weights(plan.pool, pool)
-
-
-def _weights(rows, members):
-    """Sum of the sample weights of each member's rows."""
-    return np.array([rows.weight[own].sum(dtype=np.float64) for own in members])

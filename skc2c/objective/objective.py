@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 from skc2c.data.batches import Deal, Dealer
-from skc2c.objective.term import Term, total, total_weight
+from skc2c.objective.term import Term, total
 from skc2c.penalties.penalty import NoPenalty
 
 
@@ -14,7 +14,7 @@ class Objective:
     """A sum of terms: one, or the penalty of a pool of rows and the loss of labelled ones.
 
     In the second case each is a mean over its own rows, so that `alpha` does not depend on how
-    many of the rows have a label. Nor does `l2`: the n that it is divided by counts all rows.
+    many of the rows have a label.
 
     Parameters
     ----------
@@ -70,7 +70,6 @@ class Objective:
                 return cls((term(network, penalty=penalty, l2=l2, rows=train),), over_blocks)
             pool = replace(train, y=None)
         charge = term(penalized or network, penalty=penalty, l2=0.0, rows=pool)
-        l2 = l2 * total_weight(train) / total_weight(pool)
         loss = term(network, penalty=beside, l2=l2, rows=train)
         return cls((charge, loss), over_blocks)
 

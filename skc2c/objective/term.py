@@ -138,8 +138,8 @@ class Term:
 
     @cached_property
     def total_weight(self):
-        """Sum of the sample weights."""
-        return total_weight(self.rows)
+        """Sum of the sample weights: the number of rows if all are one."""
+        return float(self.rows.weight.sum(dtype=np.float64))
 
     @cached_property
     def _weighs_alike(self):
@@ -247,11 +247,6 @@ def add_decay(slope, decay, weights):
     for start in range(0, len(weights), _CHUNK):
         part = slice(start, start + _CHUNK)
         slope[part] += decay * weights[part]
-
-
-def total_weight(rows):
-    """Sum of the sample weights: the number of rows if all are one."""
-    return float(rows.weight.sum(dtype=np.float64))
 
 
 def total(parts):
