@@ -148,12 +148,29 @@ def test_weight_decay_counts_all_rows(blobs):
 
 
 def test_settings_that_are_left_to_the_fit():
-    few = VAT().for_few_labels()
+    few = VAT().for_few_labels(are_balanced=True)
     assert (few.entropy_weight, few.balance_weight) == (0.1, 0.4)
-    few = VAT(entropy_weight=0.0).for_few_labels()
+    few = VAT(entropy_weight=0.0).for_few_labels(are_balanced=True)
     assert (few.entropy_weight, few.balance_weight) == (0.0, 0.4)
-    assert C2C().for_few_labels().space == "response"
-    assert C2C(space="link").for_few_labels().space == "link"
+    assert C2C().for_few_labels(are_balanced=True).space == "response"
+    assert C2C(space="link").for_few_labels(are_balanced=True).space == "link"
+    assert VAT().for_few_labels(are_balanced=False).get_params() == VAT().get_params()
+
+
+@pytest.mark.parametrize(("counts", "expected"), [((6, 4), 0.4), ((16, 4), "auto")])
+def test_balance_is_asked_for_unless_labels_say_otherwise(rng, counts, expected):
+    """Six and four of ten may well be of equal classes; sixteen and four may not (p = 0.007)."""
+    y = np.repeat([0, 1, -1], [*counts, 30])
+    X = rng.normal(size=(len(y), 2))
+    seen = []
+
+    class Spy(VAT):
+        def value(self, *arguments):
+            seen.append(self.balance_weight)
+            return super().value(*arguments)
+
+    C2CClassifier(penalty=Spy(), missing_label=-1, **QUICK).fit(X, y)
+    assert set(seen) == {expected}
 
 
 def test_elsewhere_such_settings_are_off(rng):

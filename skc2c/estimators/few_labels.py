@@ -10,6 +10,7 @@ from dataclasses import replace
 
 import numpy as np
 from scipy.optimize import minimize_scalar
+from scipy.stats import chisquare
 
 from skc2c.estimators.cross_assembly import assemble
 from skc2c.estimators.ingredients import spread_of_columns
@@ -22,6 +23,8 @@ from skc2c.penalties import NoPenalty
 _STEPS = 2000
 # Labelled rows that a fold must leave out to tell whether the unlabelled ones help.
 _FEWEST_LEFT_OUT = 10
+# Significance at which classes are told to be unequally frequent: as usual.
+_LEVEL = 0.05
 # Where the factor of the outputs is sought: a hundredfold either way covers all that is sensible.
 _LOG_FACTORS = (-4.6, 4.6)
 # Rows from which the extent of the data is taken.
@@ -47,7 +50,19 @@ def few_labels(estimator, ingredients):
     if not (learns and targets.are_classes):
         return None
     epsilon = ingredients.epsilon if ingredients.spread is None else _epsilon(ingredients)
-    return replace(ingredients, penalty=penalty.for_few_labels(), epsilon=epsilon)
+    return replace(
+        ingredients, penalty=penalty.for_few_labels(_are_balanced(ingredients)), epsilon=epsilon
+    )
+
+
+def _are_balanced(ingredients):
+    """Whether the labels leave it open that classes are equally frequent."""
+    labelled = ingredients.labelled
+    classes = ingredients.targets.strata(labelled.y)
+    if classes is None:  # several labels a row are seldom so
+        return False
+    _, counts = np.unique(classes, return_counts=True)
+    return chisquare(counts).pvalue > _LEVEL
 
 
 def _epsilon(ingredients):

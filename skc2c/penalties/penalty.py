@@ -172,8 +172,13 @@ class Penalty(BaseEstimator, ABC):
             R(x) of each row; None if nothing is penalised.
         """
 
-    def for_few_labels(self):
+    def for_few_labels(self, are_balanced):
         """Return the penalty of a fit that tunes itself and learns classes from unlabelled rows.
+
+        Parameters
+        ----------
+        are_balanced : bool
+            Whether the classes may be taken to be equally frequent.
 
         Returns
         -------

@@ -39,7 +39,8 @@ class VAT(OutputDistance):
         Weight of an additional term: the entropy of ``p(.|h)`` at the row itself, so that
         outputs become certain as well as smooth (Grandvalet & Bengio, 2005). Meant for rows
         without a label: ``'auto'`` is 0.1 in a classifier that tunes itself (`cv` is not None)
-        and learns from such rows, and 0 otherwise. Ignored in regression.
+        and learns from such rows, if the labelled classes may be equally frequent (a chi-squared
+        test at 5 % does not tell), and 0 otherwise. Ignored in regression.
     balance_weight : 'auto' or float, default='auto'
         Weight of an additional term: the KL divergence of the mean class probabilities from
         uniform. The mean is over all rows with L-BFGS and over the rows of a batch with Adam,
@@ -104,7 +105,10 @@ class VAT(OutputDistance):
         weights = self.entropy_weight, self.balance_weight
         return [0.0 if weight == "auto" else float(weight) for weight in weights]
 
-    def for_few_labels(self):
+    def for_few_labels(self, are_balanced):
+        if not are_balanced:
+            # Certainty without balance lets the most frequent class swallow the others.
+            return self
         weights = {"entropy_weight": self.entropy_weight, "balance_weight": self.balance_weight}
         auto = {name: _OF_FEW_LABELS[name] for name, weight in weights.items() if weight == "auto"}
         return clone(self).set_params(**auto)
