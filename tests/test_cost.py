@@ -108,7 +108,7 @@ def goes_member_by_member(penalty):
     """The exact Jacobian and the balance of the classes are taken of each member in turn."""
     if isinstance(penalty, Jacobian):
         return penalty.perturbation == "random"
-    return isinstance(penalty, VAT) and penalty.balance_weight > 0
+    return isinstance(penalty, VAT) and penalty.needs_mean_response
 
 
 @pytest.mark.parametrize("penalty", VARIANTS, ids=str)

@@ -12,6 +12,9 @@ from skc2c.data.rows import Rows
 from skc2c.estimators.few_labels import confidence, do_harm
 from skc2c.likelihoods import Bernoulli
 
+# Fits are too short to settle.
+pytestmark = pytest.mark.filterwarnings("ignore:.*has collapsed")
+
 QUICK = {"hidden_layer_sizes": (10,), "max_iter": 3, "random_state": 0}
 
 
@@ -31,7 +34,7 @@ def squashed(clf, X):
     return z / np.sqrt(1.0 + (z / 3.0) ** 2)
 
 
-@pytest.mark.parametrize(("penalty", "radius"), [("vat", 0.22), ("c2c", 0.3 / np.sqrt(3))])
+@pytest.mark.parametrize(("penalty", "radius"), [("vat", 0.19), ("c2c", 0.3 / np.sqrt(3))])
 def test_radius_goes_with_the_spread_of_all_rows(blobs, penalty, radius):
     """Of vat it is a length, of c2c a standard deviation in each of three features."""
     X, marked, _ = blobs(6)
