@@ -21,7 +21,8 @@ from skc2c.penalties import NoPenalty
 
 # Steps of training: half of them leave two moons in part undecided (docs/semi_supervised.md).
 _STEPS = 2000
-# Labelled rows that a fold must leave out to tell whether the unlabelled ones help.
+# Labelled rows that a fold must leave out to tell whether the unlabelled ones help: of fewer, one
+# row more or less decides.
 _FEWEST_LEFT_OUT = 10
 # Significance at which classes are told to be unequally frequent: as usual.
 _LEVEL = 0.05
@@ -168,18 +169,15 @@ def assemble_few(estimator, ingredients, folds):
     """
     training = assemble(estimator, ingredients, folds)
     plan = training.plan
-    candidate = Candidate(_front(estimator, plan), _alpha(estimator, plan.penalty))
+    # The first candidate has no embedding unless it is asked for: a network behind one is too rough
+    # to be led by rows.
+    candidate = Candidate(plan.candidates[0].front, _alpha(estimator, plan.penalty))
     ends = plan.ends[-1:] if not isinstance(estimator.max_iter, str) else [_STEPS]
     normalization = normalization_of_few_labels(estimator, ingredients)
     # Divided by the weight of all rows, weight decay does not grow when labels are few.
     l2 = plan.l2 * float(plan.rows.weight.sum() / plan.pool.weight.sum())
     plan = replace(plan, candidates=[candidate], ends=ends, normalization=normalization, l2=l2)
     return replace(training, plan=plan)
-
-
-def _front(estimator, plan):
-    """No embedding unless it is asked for: a network behind one is too rough to be led by rows."""
-    return plan.candidates[0].front
 
 
 def _alpha(estimator, penalty):

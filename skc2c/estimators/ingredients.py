@@ -211,10 +211,10 @@ def _unit(estimator, scaling, labelled, first, previous):
     if scaling is not None:
         return 1.0
     before = previous.state.get("spread") if first is None else None
-    return before or _spread_of((labelled if first is None else first).X)
+    return before or _spread((labelled if first is None else first).X)
 
 
-def _spread_of(X):
+def _spread(X):
     """Root of the mean variance of the columns."""
     return float(np.sqrt(max(_variance(X).mean(), 0.0)))
 

@@ -140,8 +140,7 @@ def _train_few(estimator, plain, few, call, folds):
         trials.append(_Trial(ingredients, training, found))
         if found.interrupted:
             return _reported(estimator, *trials[-1], call)
-    outputs = [trial.found.outputs for trial in trials]
-    if len(trials) == 2 and do_harm(fits[0][1].plan, *outputs):
+    if _do_harm(trials):
         return _reported(estimator, *trials[1], call)
     out_of_fold = {}
     if trials:
@@ -150,6 +149,12 @@ def _train_few(estimator, plain, few, call, folds):
         whole = replace(whole, units=judged.training.units)
     found = _train_several(estimator, few, whole, call, end)
     return _reported(estimator, few, whole, found, call) | out_of_fold
+
+
+def _do_harm(trials):
+    """Whether both fits were made, and the one without the unlabelled rows is the better."""
+    outputs = [trial.found.outputs for trial in trials]
+    return len(trials) == 2 and do_harm(trials[0].training.plan, *outputs)
 
 
 def _fits_with_folds(estimator, plain, few, folds):

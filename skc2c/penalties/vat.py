@@ -109,8 +109,9 @@ class VAT(OutputDistance):
         if not are_balanced:
             # Certainty without balance lets the most frequent class swallow the others.
             return self
-        weights = {"entropy_weight": self.entropy_weight, "balance_weight": self.balance_weight}
-        auto = {name: _OF_FEW_LABELS[name] for name, weight in weights.items() if weight == "auto"}
+        auto = {
+            name: weight for name, weight in _OF_FEW_LABELS.items() if getattr(self, name) == "auto"
+        }
         return clone(self).set_params(**auto)
 
     @property
