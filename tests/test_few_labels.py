@@ -4,8 +4,10 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from scipy import sparse
 from sklearn.datasets import make_blobs, make_moons
 from sklearn.linear_model import LogisticRegression
+from sklearn.preprocessing import StandardScaler
 
 from skc2c import C2C, VAT, C2CClassifier, C2CRegressor
 from skc2c.data.rows import Rows
@@ -34,13 +36,31 @@ def squashed(clf, X):
     return z / np.sqrt(1.0 + (z / 3.0) ** 2)
 
 
-@pytest.mark.parametrize(("penalty", "radius"), [("vat", 0.19), ("c2c", 0.3 / np.sqrt(3))])
-def test_radius_goes_with_the_spread_of_all_rows(blobs, penalty, radius):
-    """Of vat it is a length, of c2c a standard deviation in each of three features."""
+@pytest.mark.parametrize(("penalty", "radius"), [("vat", 0.25), ("c2c", 0.37 / np.sqrt(3))])
+def test_radius_goes_with_the_extent_of_all_rows(blobs, penalty, radius):
+    """Of vat it is a length, of c2c a standard deviation in each of three features.
+
+    A fourth one is constant.
+    """
     X, marked, _ = blobs(6)
+    X = np.column_stack([X * [1.0, 10.0, 100.0], np.full(len(X), 7.0)])
     clf = C2CClassifier(penalty=penalty, missing_label=-1, **QUICK).fit(X, marked)
-    expected = radius * np.sqrt(3) * squashed(clf, X).std(axis=0)
-    np.testing.assert_allclose(clf.epsilon_, expected, rtol=1e-4)
+    extent = np.sqrt(squashed(clf, X).var(axis=0).sum())
+    np.testing.assert_allclose(clf.epsilon_, radius * extent * np.array([1, 1, 1, 0]), rtol=1e-4)
+
+
+def test_features_are_standardised_over_all_rows(blobs):
+    X, marked, _ = blobs(6)
+    clf = C2CClassifier(penalty="vat", missing_label=-1, **QUICK)
+    clf.fit(X, marked)
+    scaler = StandardScaler().fit(X)
+    np.testing.assert_allclose(clf.input_center_, scaler.mean_, rtol=1e-6)
+    np.testing.assert_allclose(clf.input_scale_, 1.0 / scaler.scale_, rtol=1e-6)
+    clf.set_params(input_scaling="robust").fit(X, marked)
+    np.testing.assert_allclose(clf.input_center_, np.sort(X, axis=0)[99], rtol=1e-6)
+    with_words = C2CClassifier(penalty="vat", missing_label=-1, **QUICK)
+    with_words.fit(sparse.csr_matrix(X), marked)
+    np.testing.assert_allclose(with_words.input_scale_, 1.0 / np.abs(X[:6]).max(axis=0), rtol=1e-6)
 
 
 def test_radius_that_is_given_is_taken(blobs):
@@ -49,7 +69,7 @@ def test_radius_that_is_given_is_taken(blobs):
     assert clf.epsilon_ == 0.5
 
 
-@pytest.mark.parametrize(("alpha", "expected"), [("auto", 10.0), (0.7, 0.7)])
+@pytest.mark.parametrize(("alpha", "expected"), [("auto", 3.0), (0.7, 0.7)])
 def test_with_a_handful_of_labels_every_network_has_them_all(blobs, alpha, expected):
     X, marked, _ = blobs(5)  # too few for folds
     clf = C2CClassifier(penalty="vat", alpha=alpha, missing_label=-1, **QUICK)
@@ -195,10 +215,11 @@ def test_elsewhere_such_settings_are_off(rng):
         {"penalty": "jacobian"},
         {"penalty": "ladder"},
         {"penalty": "c2c"},
-        {"normalization": None},
+        {"normalization": "batch"},
         {"dtype": "float64"},
         {"numeric_embedding": "fourier"},
         {"input_scaling": None},
+        {"input_scaling": "robust"},
     ],
     ids=str,
 )

@@ -1,16 +1,17 @@
-"""Robust scaling: formula, what its parameters are fitted to, and extreme numbers."""
+"""Scaling of the inputs: formula, what its parameters are fitted to, and extreme numbers."""
 
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy import sparse
+from sklearn.preprocessing import StandardScaler
 
 from skc2c.network import Network
-from skc2c.network.input_scaling import InputScaling, fit_input_scaling
+from skc2c.network.input_scaling import InputScaling, robust_scaling, standard_scaling
 
 
 def fitted(X, weight=None):
-    return fit_input_scaling(X, np.ones(X.shape[0]) if weight is None else weight)
+    return robust_scaling(X, np.ones(X.shape[0]) if weight is None else weight)
 
 
 def column(*values):
@@ -208,9 +209,10 @@ def test_constant_columns_give_zero_without_a_warning(value):
         5e-324 * np.arange(5),
     ],
 )
+@pytest.mark.parametrize("scaling", [robust_scaling, standard_scaling])
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
-def test_extreme_columns_are_finite_without_a_warning(values, dtype):
-    layer = fitted(values[:, None])
+def test_extreme_columns_are_finite_without_a_warning(values, dtype, scaling):
+    layer = scaling(values[:, None], np.ones(len(values)))
     assert np.isfinite(layer.center).all()
     assert np.isfinite(layer.scale).all()
     with np.errstate(over="ignore"):
@@ -319,3 +321,27 @@ def test_sparse_rows_go_through_a_network_with_scaling(rng, center):
     network = Network((5, 6, 2), "tanh", (layer,))
     theta = network.initialize(rng, np.float64)
     assert_allclose(network.forward(theta, rows), network.forward(theta, X), rtol=1e-12)
+
+
+# --------------------------------------------------------------------- mean and standard deviation
+
+
+@pytest.mark.parametrize("kind", [np.asarray, sparse.csr_matrix])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_standard_scaling_is_that_of_scikit_learn(rng, kind, dtype):
+    X = kind(
+        (rng.normal(size=(30, 3)) * [1.0, 1e4, 1e-4] * (rng.random((30, 3)) < 0.6)).astype(dtype)
+    )
+    weight = rng.uniform(0.5, 2.0, size=30)
+    layer = standard_scaling(X, weight)
+    is_sparse = sparse.issparse(X)
+    scaler = StandardScaler(with_mean=not is_sparse)
+    scaler.fit(X.astype(np.float64), sample_weight=weight)
+    assert_allclose(layer.scale, 1.0 / scaler.scale_, rtol=1e-9)
+    assert_allclose(layer.center, np.zeros(3) if is_sparse else scaler.mean_, rtol=1e-9, atol=1e-12)
+
+
+@pytest.mark.parametrize("kind", [np.asarray, sparse.csr_matrix])
+def test_standard_scaling_leaves_constant_columns_out(kind):
+    X = kind(np.tile([0.1, 0.0, 1e6 + 0.1], (10, 1)))
+    assert_array_equal(standard_scaling(X, np.full(10, 0.3)).scale, 0.0)

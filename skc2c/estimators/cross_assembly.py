@@ -8,7 +8,6 @@ from sklearn.model_selection import check_cv
 from skc2c.data.rows import Rows
 from skc2c.estimators.assembly import batch_size
 from skc2c.estimators.embedding import embedding
-from skc2c.estimators.normalization import normalization_of
 from skc2c.estimators.targets import Units
 from skc2c.fitting import Candidate, CrossPlan
 from skc2c.messages import warn
@@ -146,7 +145,7 @@ def _network(estimator, ingredients):
     return {
         "layer_units": ingredients.layer_units,
         "activation": estimator.activation,
-        "normalization": normalization_of(estimator),
+        "normalization": estimator.normalization,
         "init_scale": float(estimator.init_scale),
     }
 

@@ -2,20 +2,20 @@
 
 Such rows tell where the data lie close together; the labels, of which there are few, which class
 lies where. So every network is given all of the labels, the penalty is strong, its radius goes with
-the spread of the data, and training takes a fixed number of steps: a few labelled rows left out
+the extent of the data, and training takes a fixed number of steps: a few labelled rows left out
 would say little about when to stop.
 """
 
 from dataclasses import replace
 
 import numpy as np
+from scipy import sparse
 from scipy.optimize import minimize_scalar
 from scipy.stats import chisquare
 
 from skc2c.estimators.cross_assembly import assemble
 from skc2c.estimators.ingredients import spread_of_columns
-from skc2c.estimators.normalization import normalization_of_few_labels
-from skc2c.estimators.training_data import evenly
+from skc2c.estimators.training_data import evenly, fit_scaling
 from skc2c.fitting import Candidate, loss_of, losses_of
 from skc2c.penalties import NoPenalty
 
@@ -50,10 +50,22 @@ def few_labels(estimator, ingredients):
     learns = ingredients.unlabeled and not isinstance(penalty, NoPenalty) and estimator.alpha != 0
     if not (learns and targets.are_classes):
         return None
-    epsilon = ingredients.epsilon if ingredients.spread is None else _epsilon(ingredients)
-    return replace(
-        ingredients, penalty=penalty.for_few_labels(_are_balanced(ingredients)), epsilon=epsilon
+    few = replace(
+        ingredients,
+        penalty=penalty.for_few_labels(_are_balanced(ingredients)),
+        scaling=_scaling(estimator, ingredients),
     )
+    return few if few.spread is None else replace(few, epsilon=_epsilon(few))
+
+
+def _scaling(estimator, ingredients):
+    """By mean and standard deviation, if that is left to the fit.
+
+    Of a feature that is mostly blank, quartiles leave little more than whether it is blank.
+    """
+    if estimator.input_scaling != "auto" or sparse.issparse(ingredients.first.X):
+        return ingredients.scaling
+    return fit_scaling(ingredients.first, ingredients.unlabeled, "standard")
 
 
 def _are_balanced(ingredients):
@@ -67,18 +79,16 @@ def _are_balanced(ingredients):
 
 
 def _epsilon(ingredients):
-    """A radius for each feature, in proportion to its spread as the network sees it.
-
-    Features that hardly vary after scaling, such as the pixels at a margin, hardly move.
-    """
+    """The radius, in proportion to the extent of the data; constant features do not move."""
     labelled, targets = ingredients.labelled, ingredients.targets
     rows = ingredients.scaled(labelled, targets.units(labelled.y, labelled.weight))
     pool = ingredients.pool(rows)
     spread = spread_of_columns(pool.take(evenly(len(pool), _SAMPLE)).X)
-    n_features = ingredients.n_features
+    varies = spread > 0.0
     penalty = ingredients.penalty
-    natural = penalty.natural_epsilon(n_features)
-    return penalty.few_labels.radius * np.sqrt(n_features) * natural * spread
+    extent = np.sqrt(np.square(spread).sum())
+    natural = penalty.natural_epsilon(max(1, varies.sum()))
+    return penalty.few_labels.radius * extent * natural * varies
 
 
 def can_judge(folds):
@@ -173,10 +183,9 @@ def assemble_few(estimator, ingredients, folds):
     # to be led by rows.
     candidate = Candidate(plan.candidates[0].front, _alpha(estimator, plan.penalty))
     ends = plan.ends[-1:] if not isinstance(estimator.max_iter, str) else [_STEPS]
-    normalization = normalization_of_few_labels(estimator, ingredients)
     # Divided by the weight of all rows, weight decay does not grow when labels are few.
     l2 = plan.l2 * float(plan.rows.weight.sum() / plan.pool.weight.sum())
-    plan = replace(plan, candidates=[candidate], ends=ends, normalization=normalization, l2=l2)
+    plan = replace(plan, candidates=[candidate], ends=ends, l2=l2)
     return replace(training, plan=plan)
 
 

@@ -41,7 +41,7 @@ def record_of(rows, n_unlabeled):
     return {"X": rows.X, "y": rows.y, "weight": rows.weight}
 
 
-def scaling_gone_on_with(scaling, rows):
+def scaling_gone_on_with(scaling, rows, kind):
     """The scaling of the fits before, with a scale for features that had been constant.
 
     Where such a feature is still what it was, the scaled input is zero as before, so that what
@@ -54,7 +54,7 @@ def scaling_gone_on_with(scaling, rows):
     if not sparse.issparse(X):
         X = np.concatenate([scaling.center[None, idle], X])
     weight = np.ones(X.shape[0])
-    found = fit_scaling(Rows(X, None, weight), [])
+    found = fit_scaling(Rows(X, None, weight), [], kind)
     scale = scaling.scale.copy()
     scale[idle] = found.scale
     return replace(scaling, scale=scale)

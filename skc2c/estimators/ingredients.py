@@ -151,9 +151,14 @@ def _scaling(estimator, labelled, first, unlabeled, previous):
     if estimator.input_scaling is None if previous is None else previous.scaling is None:
         return None
     if first is None:
-        return scaling_gone_on_with(previous.scaling, labelled)
-    found = fit_scaling(first, unlabeled)
+        return scaling_gone_on_with(previous.scaling, labelled, scaling_of(estimator))
+    found = fit_scaling(first, unlabeled, scaling_of(estimator))
     return previous.scaling if previous and same(found, previous.scaling) else found
+
+
+def scaling_of(estimator):
+    """Name of the scaling of an ordinary fit."""
+    return "robust" if estimator.input_scaling == "auto" else estimator.input_scaling
 
 
 def hidden_units(sizes):

@@ -1,21 +1,4 @@
-"""What the parameter `normalization` stands for, and what does not go together with it."""
-
-
-def normalization_of(estimator):
-    """Return the normalisation of an ordinary fit: ``'auto'`` stands for none."""
-    return None if estimator.normalization == "auto" else estimator.normalization
-
-
-def normalization_of_few_labels(estimator, ingredients):
-    """Return the normalisation of a classifier that learns from rows without a label.
-
-    ``'auto'`` stands for ``'batch'`` where it is available, and wide sparse rows stay sparse.
-    """
-    if estimator.normalization != "auto":
-        return estimator.normalization
-    solver, penalty = ingredients.solver, ingredients.penalty
-    takes_it = solver.is_stochastic and not penalty.needs_jacobian
-    return "batch" if takes_it and not ingredients.labelled.are_wide else None
+"""What does not go together with the parameter `normalization`."""
 
 
 def check_normalization(estimator, *, penalty, solver, hidden_units, is_partial):

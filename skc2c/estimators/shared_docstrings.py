@@ -35,9 +35,9 @@ epsilon : float, array-like of shape (n_features,) or 'scale', default='scale'
     array gives each feature its own scale; 0 leaves a feature unperturbed. With ``'scale'``,
     perturbations have a mean squared length of 1: ``1 / sqrt(n_features)`` for random
     ones and 1 for adversarial ones, times the root mean variance of the features if
-    ``input_scaling=None``. In a classifier that tunes itself and learns from unlabelled rows,
-    each feature has a radius in proportion to its standard deviation over all rows. The value
-    is stored in `epsilon_`. Ignored if `penalty` is None.
+    ``input_scaling=None``. In a classifier that tunes itself and learns from unlabelled rows, it
+    goes with the extent of the data (see Notes). The value is stored in `epsilon_`. Ignored if
+    `penalty` is None.
 
 l2 : float, default=0.1
     Strength of the weight decay: ``l2 / (2 n) ||weights||^2`` is added to the mean loss of the n
@@ -60,12 +60,15 @@ cv : int, cross-validation generator, iterable or None, default=4
 
     Ignored if `early_stopping` or `warm_start` is True: one network is trained then.
 
-input_scaling : {'robust'} or None, default='robust'
+input_scaling : {'auto', 'robust', 'standard'} or None, default='auto'
     How the inputs are scaled. ``'robust'``: each feature is centred at its median, divided by
     its interquartile range and smoothly clipped to the range (-3, 3). Sparse features are
-    divided by their largest magnitude instead, which keeps zeros. The scaling is part of the
-    fitted model and applied to all rows, so no scaler is needed in front. None: inputs
-    are used as they are.
+    divided by their largest magnitude instead, which keeps zeros. ``'standard'``: each feature
+    is centred at its mean, divided by its standard deviation and clipped in the same way.
+    Sparse features are not centred. ``'auto'`` is ``'robust'``, but ``'standard'`` for dense
+    features in a classifier that tunes itself and learns from unlabelled rows. The scaling is
+    part of the fitted model and applied to all rows, so no scaler is needed in front. None:
+    inputs are used as they are.
 
 numeric_embedding : {'auto', 'fourier'} or None, default='auto'
     Whether each numeric feature, that is, one with more than two values, also enters as sines
@@ -73,7 +76,7 @@ numeric_embedding : {'auto', 'fourier'} or None, default='auto'
     ``'auto'``, networks are trained with and without it, and the rows left out by `cv` decide;
     without folds, ``'auto'`` is None. Sparse features are never embedded.
 
-normalization : {'auto', 'batch', 'batch_all'} or None, default='auto'
+normalization : {'batch', 'batch_all'} or None, default=None
     Whether the hidden units are normalised before the activation, with a learned scale and
     shift. During training, ``'batch'`` normalises over the rows of a batch: the labelled rows,
     the rows of the penalty and each perturbed copy of these have means and variances of their
@@ -82,8 +85,6 @@ normalization : {'auto', 'batch', 'batch_all'} or None, default='auto'
     labelled or not, are folded into `coefs_` and `intercepts_`, so that the fitted model is an
     ordinary network.
     Not available with L-BFGS, the ``'jacobian'`` penalty, `warm_start` and ``partial_fit``.
-    ``'auto'`` is ``'batch'`` in a classifier that tunes itself (`cv` is not None) and learns
-    from rows without a label, as far as that is available, and None otherwise.
 
 init_scale : float, default=1.0
     Factor on the initial weights, but not on the biases. With ``normalization='batch'``, smaller

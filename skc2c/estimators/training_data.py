@@ -19,7 +19,7 @@ from skc2c.data.missing_labels import drop_missing, is_missing
 from skc2c.data.rows import Picked, Rows, Stack
 from skc2c.estimators.lost_marks import warn_of_lost_marks
 from skc2c.messages import warn
-from skc2c.network.input_scaling import fit_input_scaling
+from skc2c.network.input_scaling import SCALINGS
 
 _CHECKS = {"accept_sparse": "csr", "dtype": (np.float64, np.float32)}
 
@@ -269,7 +269,7 @@ class Scaled:
 _SCALING_SAMPLE, _FEWEST_OF_SAMPLE, _NUMBERS_OF_SAMPLE = 20_000, 2_000, 2**24
 
 
-def fit_scaling(rows, unlabeled):
+def fit_scaling(rows, unlabeled, kind="robust"):
     """Fit the input scaling on labelled rows and, if there are any, on unlabelled ones."""
     X, weight = rows.X, rows.weight
     n_picked = _NUMBERS_OF_SAMPLE // X.shape[1]
@@ -282,7 +282,7 @@ def fit_scaling(rows, unlabeled):
     if X.shape[0] > n_picked and not sparse.issparse(X):
         some = evenly(len(X), n_picked)
         X, weight = X[some], weight[some]
-    return fit_input_scaling(X, weight)
+    return SCALINGS[kind](X, weight)
 
 
 def evenly(n, n_picked):

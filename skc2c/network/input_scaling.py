@@ -1,10 +1,11 @@
-"""Robust scaling of the inputs: centred, divided by their spread, and smoothly clipped."""
+"""Scaling of the inputs: centred, divided by their spread, and smoothly clipped."""
 
 from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
 from scipy import sparse
+from sklearn.preprocessing import MaxAbsScaler, StandardScaler
 
 from skc2c.network.fixed_layer import FixedLayer
 from skc2c.network.layer import Record, dense
@@ -130,7 +131,7 @@ def _finite(values, dtype):
     return np.clip(values, -limit, limit).astype(dtype)
 
 
-def fit_input_scaling(X, weight):
+def robust_scaling(X, weight):
     """Center and scale of the columns of X, from their weighted quartiles.
 
     Dense columns are centred at the median. The unit is the interquartile range; for a
@@ -158,6 +159,34 @@ def fit_input_scaling(X, weight):
     from_range = _inverse(largest / 2.0 - smallest / 2.0)
     return InputScaling(center=center, scale=np.where(high > low, from_quartiles, from_range))
 
+
+def standard_scaling(X, weight):
+    """Center and scale of the columns of X: weighted mean and standard deviation.
+
+    Constant columns are left out. Sparse columns are not centred, so that zeros stay zeros.
+
+    Parameters
+    ----------
+    X : ndarray or CSR matrix of shape (n, D)
+    weight : ndarray of shape (n,)
+        Weights of the rows, all positive.
+
+    Returns
+    -------
+    layer : InputScaling
+    """
+    # At most one first: squares of large numbers overflow.
+    largest = MaxAbsScaler()
+    Z = largest.fit_transform(X.astype(np.float64))
+    scaler = StandardScaler(with_mean=not sparse.issparse(X)).fit(Z, sample_weight=weight)
+    center = largest.scale_ * scaler.mean_ if scaler.with_mean else np.zeros(X.shape[1])
+    # A constant column has a scale of one there, and its variance may have been rounded.
+    varies = scaler.var_ > (10.0 * np.finfo(np.float64).eps) ** 2
+    return InputScaling(center=center, scale=varies * _inverse(largest.scale_ * scaler.scale_))
+
+
+# How to scale, by name.
+SCALINGS = {"robust": robust_scaling, "standard": standard_scaling}
 
 # Numbers whose quartiles are taken at a time: sorting needs several times their memory.
 _BLOCK_NUMBERS = 2**18

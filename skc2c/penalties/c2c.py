@@ -54,7 +54,7 @@ class C2C(OutputDistance):
     'response'
     """
 
-    few_labels = FewLabels(alpha=30.0, radius=0.3)
+    few_labels = FewLabels(alpha=10.0, radius=0.37)
     _parameter_constraints = {
         "perturbation": PERTURBATION,
         "space": [*SPACE, StrOptions({"auto"})],

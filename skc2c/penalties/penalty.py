@@ -112,7 +112,7 @@ class Penalty(BaseEstimator, ABC):
     reads_theta = True
     takes_sparse = False
     # Chosen on two moons and digits (docs/semi_supervised.md).
-    few_labels = FewLabels(alpha=10.0, radius=0.19)
+    few_labels = FewLabels(alpha=3.0, radius=0.25)
     _parameter_constraints: dict = {}
 
     def __setstate__(self, state):
