@@ -11,8 +11,9 @@ from sklearn.preprocessing import StandardScaler
 
 from skc2c import C2C, VAT, C2CClassifier, C2CRegressor
 from skc2c.data.rows import Rows
-from skc2c.estimators.few_labels import confidence, do_harm
+from skc2c.estimators.worth_of_unlabeled import confidence, do_good, do_harm
 from skc2c.likelihoods import Bernoulli
+from skc2c.network.input_scaling import robust_scaling
 
 # Fits are too short to settle.
 pytestmark = pytest.mark.filterwarnings("ignore:.*has collapsed")
@@ -124,21 +125,28 @@ def test_outputs_are_as_certain_as_rows_left_out_allow(rng):
     assert factor == pytest.approx(model.coef_.item(), rel=1e-3)
 
 
-@pytest.mark.parametrize(("lead", "harm"), [(-0.5, False), (0.0, False), (0.5, True)])
-def test_harm_must_be_seen(rng, lead, harm):
-    """Two models of the same certainty, of which one knows more than the other."""
+def judged(rng, lead):
+    """A plan, and outputs of the same certainty of which the second know more, or the first."""
     y = np.arange(80) % 2
-    noise = rng.normal(size=(2, 80, 1)) * 1.5
-    with_rows, alone = (2.0 * y[:, None] - 1.0) * np.array([1.0 - lead, 1.0 + lead])[
-        :, None, None
-    ] + noise
-    plan = SimpleNamespace(
-        rows=Rows(np.zeros((80, 1)), y[:, None], np.ones(80)),
-        left_out=np.arange(80),
-        likelihood=Bernoulli(),
-    )
-    assert do_harm(plan, with_rows, alone) == harm
+    size = np.array([1.0 - lead, 1.0 + lead])[:, None, None]
+    outputs = size * (2.0 * y[:, None] - 1.0) + 1.5 * rng.normal(size=(2, 80, 1))
+    rows = Rows(np.zeros((80, 1)), y[:, None], np.ones(80))
+    plan = SimpleNamespace(rows=rows, left_out=np.arange(80), likelihood=Bernoulli())
+    return plan, *outputs
+
+
+@pytest.mark.parametrize(("lead", "expected"), [(-0.5, False), (0.0, False), (0.5, True)])
+def test_harm_must_be_seen(rng, lead, expected):
+    plan, with_rows, alone = judged(rng, lead)
+    assert do_harm(plan, with_rows, alone) == expected
     assert not do_harm(plan, alone, alone)
+
+
+@pytest.mark.parametrize(("lead", "expected"), [(-0.5, False), (0.0, False), (0.5, True)])
+def test_good_must_be_seen(rng, lead, expected):
+    plan, alone, with_rows = judged(rng, lead)
+    assert do_good(plan, with_rows, alone) == expected
+    assert not do_good(plan, alone, alone)
 
 
 def test_factor_is_in_the_fitted_network(blobs):
@@ -231,11 +239,34 @@ def test_goes_with_other_settings(blobs, settings):
     assert clf.n_networks_ == 4
 
 
-def test_regressors_have_no_recipe_of_their_own(rng):
-    X = rng.normal(size=(60, 2))
-    y = np.where(np.arange(60) < 30, X[:, 0], np.nan)
+@pytest.fixture
+def half_labelled(rng):
+    X = rng.normal(size=(80, 2))
+    X[40:] *= 3.0  # so that scalings differ
+    y = X[:, 0] + rng.normal(size=80)
+    return X, np.where(np.arange(80) < 40, y, np.nan)
+
+
+def test_regressor_does_without_rows_that_do_no_good(half_labelled):
+    X, y = half_labelled
     reg = C2CRegressor(penalty="vat", missing_label=np.nan, random_state=0).fit(X, y)
-    assert reg.alpha_ in (0.0, 0.1)
+    alone = C2CRegressor(penalty="vat", random_state=0).fit(X[:40], y[:40])
+    np.testing.assert_array_equal(reg.predict(X), alone.predict(X))
+    assert (reg.alpha_, reg.oob_score_) == (alone.alpha_, alone.oob_score_)
+
+
+def test_regressor_keeps_rows_that_do_good(half_labelled, monkeypatch):
+    X, y = half_labelled
+    monkeypatch.setattr("skc2c.estimators.training.do_good", lambda *_: True)
+    reg = C2CRegressor(penalty="vat", missing_label=np.nan, random_state=0).fit(X, y)
+    np.testing.assert_array_equal(reg.input_center_, robust_scaling(X, np.ones(80)).center)
+
+
+def test_regressor_with_a_strength_that_is_given_learns_from_all_rows(half_labelled):
+    X, y = half_labelled
+    reg = C2CRegressor(penalty="vat", alpha=0.3, missing_label=np.nan, random_state=0).fit(X, y)
+    assert reg.alpha_ == 0.3
+    np.testing.assert_array_equal(reg.input_center_, robust_scaling(X, np.ones(80)).center)
 
 
 def test_rows_apart_are_rows_marked(blobs):

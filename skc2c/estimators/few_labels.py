@@ -10,24 +10,18 @@ from dataclasses import replace
 
 import numpy as np
 from scipy import sparse
-from scipy.optimize import minimize_scalar
 from scipy.stats import chisquare
 
 from skc2c.estimators.cross_assembly import assemble
 from skc2c.estimators.ingredients import spread_of_columns
 from skc2c.estimators.training_data import evenly, fit_scaling
-from skc2c.fitting import Candidate, loss_of, losses_of
+from skc2c.fitting import Candidate
 from skc2c.penalties import NoPenalty
 
-# Steps of training: half of them leave two moons in part undecided (docs/semi_supervised.md).
+# Steps of training: half of them leave two moons in part undecided.
 _STEPS = 2000
-# Labelled rows that a fold must leave out to tell whether the unlabelled ones help: of fewer, one
-# row more or less decides.
-_FEWEST_LEFT_OUT = 10
 # Significance at which classes are told to be unequally frequent: as usual.
 _LEVEL = 0.05
-# Where the factor of the outputs is sought: a hundredfold either way covers all that is sensible.
-_LOG_FACTORS = (-4.6, 4.6)
 # Rows from which the extent of the data is taken.
 _SAMPLE = 2000
 
@@ -89,59 +83,6 @@ def _epsilon(ingredients):
     extent = np.sqrt(np.square(spread).sum())
     natural = penalty.natural_epsilon(max(1, varies.sum()))
     return penalty.few_labels.radius * extent * natural * varies
-
-
-def can_judge(folds):
-    """Whether folds leave out enough labelled rows to tell whether the unlabelled ones help."""
-    return min(len(test) for _, test in folds) >= _FEWEST_LEFT_OUT
-
-
-def confidence(plan, outputs):
-    """Return the factor of the outputs that suits the rows left out best.
-
-    Networks that are led to be certain where they have no label are too certain: what they have
-    learned shows only when their outputs are shrunk, or stretched, by one factor (temperature
-    scaling; Guo et al., "On calibration of modern neural networks", ICML 2017).
-
-    Parameters
-    ----------
-    plan : CrossPlan
-    outputs : ndarray of shape (n, K)
-        Out of fold.
-
-    Returns
-    -------
-    factor : float
-    """
-    best = minimize_scalar(
-        lambda log_factor: loss_of(plan, np.exp(log_factor) * outputs),
-        bounds=_LOG_FACTORS,
-        method="bounded",
-    )
-    return float(np.exp(best.x))
-
-
-def do_harm(plan, outputs, outputs_alone):
-    """Whether rows left out say that the rows without a label do harm.
-
-    Who gives such rows expects them to help, and the labels are few: the loss has to be larger with
-    them by more than a standard error of the difference, each at its best `confidence`.
-
-    Parameters
-    ----------
-    plan : CrossPlan
-    outputs, outputs_alone : ndarray of shape (n, K)
-        Out of fold, with and without the rows that have no label.
-
-    Returns
-    -------
-    harm : bool
-    """
-    both = (losses_of(plan, confidence(plan, h) * h) for h in (outputs, outputs_alone))
-    difference = np.subtract(*both)
-    share = plan.rows.weight[plan.left_out] / plan.rows.weight[plan.left_out].sum()
-    mean = share @ difference
-    return bool(mean > np.sqrt(share**2 @ (difference - mean) ** 2))
 
 
 def all_rows(estimator, ingredients, folds):

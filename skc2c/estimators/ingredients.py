@@ -1,6 +1,6 @@
 """What a fit is made of, whether of one network or of several."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from numbers import Integral
 from typing import NamedTuple
 
@@ -154,6 +154,14 @@ def _scaling(estimator, labelled, first, unlabeled, previous):
         return scaling_gone_on_with(previous.scaling, labelled, scaling_of(estimator))
     found = fit_scaling(first, unlabeled, scaling_of(estimator))
     return previous.scaling if previous and same(found, previous.scaling) else found
+
+
+def without_unlabeled(estimator, ingredients):
+    """The ingredients as if there were no rows without a label."""
+    scaling = ingredients.scaling
+    if scaling is not None:
+        scaling = fit_scaling(ingredients.first, [], scaling_of(estimator))
+    return replace(ingredients, unlabeled=[], scaling=scaling)
 
 
 def scaling_of(estimator):

@@ -13,9 +13,6 @@ from skc2c.estimators.cross_assembly import assemble as assemble_several
 from skc2c.estimators.few_labels import (
     all_rows,
     assemble_few,
-    can_judge,
-    confidence,
-    do_harm,
     few_labels,
 )
 from skc2c.estimators.fitted import (
@@ -26,10 +23,11 @@ from skc2c.estimators.fitted import (
     function_of_one,
     out_of_fold_attributes,
 )
-from skc2c.estimators.ingredients import Ingredients, Previous
+from skc2c.estimators.ingredients import Ingredients, Previous, without_unlabeled
 from skc2c.estimators.intervals import conformal_attributes
 from skc2c.estimators.reports import report, report_of_several
 from skc2c.estimators.training_data import TrainingData
+from skc2c.estimators.worth_of_unlabeled import can_judge, confidence, do_good, do_harm
 from skc2c.fitting import CrossFit, cross_fit, fit
 from skc2c.machine.processes import InProcesses, n_processes
 from skc2c.machine.threads import blas_threads_taken, map_in_order
@@ -91,10 +89,19 @@ def train(estimator, ingredients, call):
         return _train_few(estimator, ingredients, few, call, folds)
     if folds is None:
         return {**_train_one(estimator, ingredients, call), "_conformal": None}
-    training = assemble_several(estimator, ingredients, folds)
-    end = call.tasks.start(len(training.plan.ends))
-    found = _train_several(estimator, ingredients, training, call, end)
-    return _reported(estimator, ingredients, training, found, call)
+    # Assembled first, it draws the numbers that it would if there were no other rows.
+    is_in_doubt = ingredients.unlabeled and isinstance(estimator.alpha, str)
+    alone = [_alone(estimator, ingredients, folds)] if is_in_doubt else []
+    fits = [(ingredients, assemble_several(estimator, ingredients, folds)), *alone]
+    trials = _trials(estimator, fits, call, _start(call, fits))
+    if trials[-1].found.interrupted:
+        return _reported(estimator, *trials[-1], call)
+    return _reported(estimator, *trials[0 if _do_good(trials) else -1], call)
+
+
+def _start(call, fits, further=0):
+    """What is to be called after each end of the fits, and of as many further ones."""
+    return call.tasks.start(sum(len(training.plan.ends) for _, training in fits) + further)
 
 
 def _train_several(estimator, ingredients, training, call, end):
@@ -133,13 +140,10 @@ def _train_few(estimator, plain, few, call, folds):
     """Train networks on all labels and on rows without one, unless these are seen to do harm."""
     whole = assemble_few(estimator, few, all_rows(estimator, few, folds))
     fits = _fits_with_folds(estimator, plain, few, folds)
-    end = call.tasks.start(sum(len(training.plan.ends) for _, training in fits) + 1)
-    trials = []
-    for ingredients, training in fits:
-        found = _train_several(estimator, ingredients, training, call, end)
-        trials.append(_Trial(ingredients, training, found))
-        if found.interrupted:
-            return _reported(estimator, *trials[-1], call)
+    end = _start(call, fits, further=1)
+    trials = _trials(estimator, fits, call, end)
+    if trials and trials[-1].found.interrupted:
+        return _reported(estimator, *trials[-1], call)
     if _do_harm(trials):
         return _reported(estimator, *trials[1], call)
     out_of_fold = {}
@@ -151,10 +155,35 @@ def _train_few(estimator, plain, few, call, folds):
     return _reported(estimator, few, whole, found, call) | out_of_fold
 
 
+def _trials(estimator, fits, call, end):
+    """Fits with folds, one after another, up to one that the user interrupts."""
+    trials = []
+    for ingredients, training in fits:
+        found = _train_several(estimator, ingredients, training, call, end)
+        trials.append(_Trial(ingredients, training, found))
+        if found.interrupted:
+            break
+    return trials
+
+
 def _do_harm(trials):
     """Whether both fits were made, and the one without the unlabelled rows is the better."""
-    outputs = [trial.found.outputs for trial in trials]
-    return len(trials) == 2 and do_harm(trials[0].training.plan, *outputs)
+    return len(trials) == 2 and do_harm(trials[0].training.plan, *_outputs(trials))
+
+
+def _do_good(trials):
+    """Whether both fits were made, and the one with the unlabelled rows is the better."""
+    return len(trials) == 2 and do_good(trials[0].training.plan, *_outputs(trials))
+
+
+def _outputs(trials):
+    return [trial.found.outputs for trial in trials]
+
+
+def _alone(estimator, ingredients, folds):
+    """The fit that does without the rows that have no label."""
+    alone = without_unlabeled(estimator, ingredients)
+    return alone, assemble_several(estimator, alone, folds)
 
 
 def _fits_with_folds(estimator, plain, few, folds):
@@ -166,8 +195,7 @@ def _fits_with_folds(estimator, plain, few, folds):
         return []
     fits = [(few, assemble_few(estimator, few, folds))]
     if isinstance(estimator.alpha, str) and can_judge(folds):
-        alone = replace(plain, unlabeled=[])
-        fits.append((alone, assemble_several(estimator, alone, folds)))
+        fits.append(_alone(estimator, plain, folds))
     return fits
 
 

@@ -1,0 +1,89 @@
+"""Whether rows without a label help: what the labelled rows that folds leave out say."""
+
+import numpy as np
+from scipy.optimize import minimize_scalar
+
+from skc2c.fitting import loss_of, losses_of
+
+# Labelled rows that a fold must leave out to tell whether the unlabelled ones help: of fewer, one
+# row more or less decides.
+_FEWEST_LEFT_OUT = 10
+# Where the factor of the outputs is sought: a hundredfold either way covers all that is sensible.
+_LOG_FACTORS = (-4.6, 4.6)
+
+
+def can_judge(folds):
+    """Whether folds leave out enough labelled rows to tell whether the unlabelled ones help."""
+    return min(len(test) for _, test in folds) >= _FEWEST_LEFT_OUT
+
+
+def confidence(plan, outputs):
+    """Return the factor of the outputs that suits the rows left out best.
+
+    Networks that are led to be certain where they have no label are too certain: what they have
+    learned shows only when their outputs are shrunk, or stretched, by one factor (temperature
+    scaling; Guo et al., "On calibration of modern neural networks", ICML 2017).
+
+    Parameters
+    ----------
+    plan : CrossPlan
+    outputs : ndarray of shape (n, K)
+        Out of fold.
+
+    Returns
+    -------
+    factor : float
+    """
+    best = minimize_scalar(
+        lambda log_factor: loss_of(plan, np.exp(log_factor) * outputs),
+        bounds=_LOG_FACTORS,
+        method="bounded",
+    )
+    return float(np.exp(best.x))
+
+
+def do_harm(plan, outputs, outputs_alone):
+    """Whether the rows without a label do harm to a classifier.
+
+    Who gives such rows expects them to help, and the labels are few: the loss has to be larger with
+    them by more than a standard error of the difference, each at its best `confidence`.
+
+    Parameters
+    ----------
+    plan : CrossPlan
+    outputs, outputs_alone : ndarray of shape (n, K)
+        Out of fold, with and without the rows that have no label.
+
+    Returns
+    -------
+    harm : bool
+    """
+    with_rows, alone = (confidence(plan, h) * h for h in (outputs, outputs_alone))
+    return _is_larger(plan, with_rows, alone)
+
+
+def do_good(plan, outputs, outputs_alone):
+    """Whether the rows without a label do good to a regressor.
+
+    They seldom do, so the loss has to be smaller with them by more than a standard error of the
+    difference.
+
+    Parameters
+    ----------
+    plan : CrossPlan
+    outputs, outputs_alone : ndarray of shape (n, K)
+        Out of fold, with and without the rows that have no label.
+
+    Returns
+    -------
+    good : bool
+    """
+    return _is_larger(plan, outputs_alone, outputs)
+
+
+def _is_larger(plan, outputs, others):
+    """Whether the loss of the rows left out is larger, by more than its standard error."""
+    difference = losses_of(plan, outputs) - losses_of(plan, others)
+    share = plan.rows.weight[plan.left_out] / plan.rows.weight[plan.left_out].sum()
+    mean = share @ difference
+    return bool(mean > np.sqrt(share**2 @ (difference - mean) ** 2))
