@@ -273,7 +273,6 @@ def test_semi_supervised_examples_run_and_draw(tmp_path, subject):
     script = ROOT / "examples" / f"plot_semi_supervised_{subject}.py"
     command = [sys.executable, str(script), "--output", str(tmp_path / "picture.png"), "--fast"]
     out = subprocess.run(command, capture_output=True, text=True, check=True, cwd=ROOT).stdout
-    assert "c2c" in out
     assert "vat" in out
     assert (tmp_path / "picture.png").stat().st_size > 10_000
 
