@@ -11,6 +11,7 @@ from sklearn.metrics import accuracy_score, r2_score
 
 from skc2c.estimators.targets import (
     ClassTargets,
+    Known,
     Units,
     announced_targets,
     class_targets,
@@ -139,20 +140,33 @@ def test_a_lost_class_is_named():
     targets = ClassTargets(np.arange(10), False)
     which = np.arange(100) % 10
     h = np.eye(10)[which] * 5
-    assert targets.lost(h, h) is None
-    assert "never predicts 3, 7" in targets.lost(h[~np.isin(which, [3, 7])], h)
-    assert targets.lost(h[:1].repeat(50, axis=0), h) == "its predictions are all but constant"
-    # Who never predicts a class where it is known does not lose it.
-    rare = h[which != 3]
-    assert targets.lost(rare, rare) is None
+    known = Known(h, np.eye(10)[which])
+    assert targets.lost(h, known) is None
+    lost = h[~np.isin(which, [3, 7])]
+    assert "never predicts 3, 7" in targets.lost(lost, known)
+    assert targets.lost(h[:1].repeat(50, axis=0), known) == "its predictions are all but constant"
+    # A frequent class is lost even if it is not predicted where it is known,
+    assert "never predicts 3, 7" in targets.lost(lost, Known(lost, known.y))
+    # but a rare one is not: of 3 and of 7 there are 4 rows among 168.
+    rare = np.concatenate([lost, np.eye(10)[[3, 7]].repeat(4, axis=0) * 5, lost])
+    assert targets.lost(lost, Known(lost, np.sign(rare))) is None
+
+
+@pytest.mark.parametrize(("n_rare", "is_lost"), [(24, False), (26, True)])
+def test_one_of_two_classes_is_frequent_from_a_quarter_on(n_rare, is_lost):
+    targets = ClassTargets(np.arange(2), False)
+    y = (np.arange(100) < n_rare)[:, None].astype(float)
+    h = np.linspace(-9.0, -1.0, 100)[:, None]
+    assert (targets.lost(h, Known(h, y)) is not None) == is_lost
 
 
 def test_rare_labels_are_not_lost():
     targets, _ = class_targets(INDICATOR)
     h = np.tile([-9.0, -9.0, 5.0], (50, 1))
     h[::2, 2] = -5.0
-    assert targets.lost(h, -h) is None
-    assert targets.lost(h[:1].repeat(50, axis=0), h) is not None
+    y = np.zeros_like(h)
+    assert targets.lost(h, Known(-h, y)) is None
+    assert targets.lost(h[:1].repeat(50, axis=0), Known(h, y)) is not None
 
 
 def test_out_of_fold_attributes_leave_rows_without_an_output_open():
@@ -244,10 +258,10 @@ def test_constant_outputs_are_lost(rng):
     for loss in LOSSES:
         targets, _ = real_targets(np.ones((3, 2)), loss)
         h = rng.normal(size=(50, targets.n_outputs))
-        assert targets.lost(h, h) is None
+        assert targets.lost(h, Known(h, None)) is None
         h[:, 1] = h[0, 1]
         labelled = rng.normal(size=h.shape)
-        assert targets.lost(h, labelled) == "its predictions are all but constant"
+        assert targets.lost(h, Known(labelled, None)) == "its predictions are all but constant"
 
 
 def test_out_of_fold_predictions_leave_rows_without_an_output_open(rng):
@@ -404,7 +418,7 @@ def test_another_number_of_columns_is_named():
 
 def test_rates_that_are_alike_on_labelled_rows_too_are_not_lost():
     targets, _ = real_targets(np.array([1.0, 2.0]), "poisson")
-    assert targets.lost(np.full((9, 1), 0.3), np.full((2, 1), 0.3)) is None
+    assert targets.lost(np.full((9, 1), 0.3), Known(np.full((2, 1), 0.3), None)) is None
 
 
 def test_units_of_a_log_variance_are_those_of_its_target(rng):

@@ -3,6 +3,7 @@
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 
+from skc2c.estimators.targets import Known
 from skc2c.estimators.training_data import evenly
 from skc2c.messages import warn
 from skc2c.penalties import NoPenalty
@@ -59,13 +60,18 @@ def _warn_of_collapse(estimator, targets, train, pool, networks):
     """Warn if outputs on the pool are all but constant, or a class is lost there."""
     if pool is None:
         return
-    lost = targets.lost(*(_mean_output(networks, rows) for rows in (pool, train)))
+    lost = targets.lost(_mean_output(networks, pool), _known(networks, train))
     if lost is not None:
         warn(
             f"{type(estimator).__name__} has collapsed on the rows without a label: {lost}. Lower "
             f"alpha={estimator.alpha} or epsilon={estimator.epsilon}{targets.other_cure}; or "
             "train for longer, if that was short."
         )
+
+
+def _known(networks, train):
+    some = train.take(evenly(len(train), _SAMPLE))
+    return Known(_mean_output(networks, some), some.y)
 
 
 def _mean_output(networks, rows):

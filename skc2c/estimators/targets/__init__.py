@@ -7,10 +7,11 @@ from skc2c.estimators.targets.classes import (
     codes_of,
 )
 from skc2c.estimators.targets.reals import RealTargets, fitted_targets, real_targets
-from skc2c.estimators.targets.targets import Targets, Units
+from skc2c.estimators.targets.targets import Known, Targets, Units
 
 __all__ = [
     "ClassTargets",
+    "Known",
     "RealTargets",
     "Targets",
     "Units",

@@ -14,6 +14,9 @@ from skc2c.estimators.targets.targets import CONSTANT, Targets
 # labelled rows. Fits that work leave 0.3 and more of both.
 _LEAST_SPREAD = 0.01
 _LEAST_SHARE = 0.05
+# A class that has this part of an equal share among the labels is expected to be predicted, even
+# if it is on no labelled row. One that is rarer may well never be the most probable.
+_FREQUENT = 0.5
 
 
 @dataclass(frozen=True)
@@ -87,7 +90,7 @@ class ClassTargets(Targets):
             return None
         return y[:, 0] if self.is_binary else y.argmax(axis=1)
 
-    def lost(self, h, h_labelled):
+    def lost(self, h, known):
         if len(self.classes) == 1:
             return None
         spread = self.likelihood.mean(h).std(axis=0).max()
@@ -95,7 +98,10 @@ class ClassTargets(Targets):
             return CONSTANT
         if self.is_multilabel:
             return None  # labels may well be rare
-        share, expected = self._shares(h), self._shares(h_labelled)
+        share, expected = self._shares(h), self._shares(known.h)
+        among_labels = self._shares(known.y - 0.5)
+        is_frequent = among_labels >= _FREQUENT / len(self.classes)
+        expected = np.where(is_frequent, np.maximum(expected, among_labels), expected)
         names = self.classes[share < _LEAST_SHARE * expected].tolist()
         return f"there it all but never predicts {', '.join(map(repr, names))}" if names else None
 

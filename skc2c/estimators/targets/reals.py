@@ -72,7 +72,7 @@ class RealTargets(Targets):
             return np.nan  # R2 is not defined, of which scikit-learn would warn
         return r2_score(y, self.likelihood.mean(h), sample_weight=weight)
 
-    def lost(self, h, h_labelled):
+    def lost(self, h, known):
         # Targets are standardised: their standard deviation is one.
         means = self.likelihood.mean(h)
         return CONSTANT if (means.std(axis=0) < _LEAST_SPREAD).any() else None
@@ -144,9 +144,9 @@ class CountTargets(RealTargets):
         mean = np.average(y, axis=0, weights=weight)
         return np.log(np.where(mean > 0.0, mean, 1.0))
 
-    def lost(self, h, h_labelled):
+    def lost(self, h, known):
         # Relative to the spread of the rates of labelled rows: rates may well be alike.
-        spread = _LEAST_SPREAD * h_labelled.std(axis=0)
+        spread = _LEAST_SPREAD * known.h.std(axis=0)
         return CONSTANT if (h.std(axis=0) < spread).any() else None
 
 

@@ -11,6 +11,21 @@ from skc2c.likelihoods import LIKELIHOODS
 CONSTANT = "its predictions are all but constant"
 
 
+class Known(NamedTuple):
+    """What is known of labelled rows.
+
+    Attributes
+    ----------
+    h : ndarray of shape (n, K)
+        Outputs.
+    y : ndarray of shape (n, K)
+        Encoded targets.
+    """
+
+    h: np.ndarray
+    y: np.ndarray
+
+
 class Units(NamedTuple):
     """The units of y: training sees ``(y - center) / scale``.
 
@@ -93,8 +108,18 @@ class Targets(ABC):
         """Score of outputs against encoded targets, larger is better."""
 
     @abstractmethod
-    def lost(self, h, h_labelled):
-        """Say what got lost in outputs on the pool, in words, or None."""
+    def lost(self, h, known):
+        """Say what got lost in outputs on the pool, in words, or None.
+
+        Parameters
+        ----------
+        h : ndarray of shape (n, K)
+        known : Known
+
+        Returns
+        -------
+        lost : str or None
+        """
 
     def strata(self, y):
         """Labels by which to stratify held-out rows, if any."""
