@@ -26,7 +26,7 @@ SETS = {"moons": moons_data, "digits": digits_data}
 PENALTIES = {"vat": VAT, "c2c": C2C}
 TRIED = {
     "vat": [(a, r) for a in (1.5, 3.0, 6.0) for r in (0.21, 0.25, 0.3)],
-    "c2c": [(a, r) for a in (5.0, 10.0, 20.0) for r in (0.3, 0.37, 0.45)],
+    "c2c": [(a, r) for a in (5.0, 10.0) for r in (0.3, 0.37, 0.45)],
 }
 FIRST_SEED = 400
 
