@@ -13,7 +13,7 @@ from skc2c.estimators.targets.targets import CONSTANT, Targets
 # a class is called lost if it is predicted less than this part of how often it is predicted on
 # labelled rows. Fits that work leave 0.3 and more of both.
 _LEAST_SPREAD = 0.01
-_LEAST_SHARE = 0.05
+_LEAST_SHARE = 0.1
 # A class that has this part of an equal share among the labels is expected to be predicted, even
 # if it is on no labelled row. One that is rarer may well never be the most probable.
 _FREQUENT = 0.5
