@@ -62,12 +62,18 @@ def divided(rows, n_labels, seed):
     return order[n_test:], order[:n_test], min(n_labels, (len(order) - n_test) // 2)
 
 
-def measured(rows, n_labels, seed):
-    """Results of all contestants on one draw of the labels."""
+def marked_rows(rows, n_labels, seed):
+    """Standardised X, training rows, their y with marks, held-out rows, how many have a label."""
     train, test, n = divided(rows, n_labels, seed)
     X = StandardScaler().fit(rows.X[train]).transform(rows.X)
     marked = rows.y[train].copy()
     marked[n:] = np.nan if rows.is_regression else -1
+    return X, train, marked, test, n
+
+
+def measured(rows, n_labels, seed):
+    """Results of all contestants on one draw of the labels."""
+    X, train, marked, test, n = marked_rows(rows, n_labels, seed)
     for name, model, uses_all in contestants(rows.is_regression, seed):
         given = slice(None) if uses_all else slice(n)
         start = time.process_time()

@@ -96,7 +96,7 @@ def train(estimator, ingredients, call):
     trials = _trials(estimator, fits, call, _start(call, fits))
     if trials[-1].found.interrupted:
         return _reported(estimator, *trials[-1], call)
-    return _reported(estimator, *trials[0 if _do_good(trials) else -1], call)
+    return _reported(estimator, *trials[0 if _is_seen(do_good, trials) else -1], call)
 
 
 def _start(call, fits, further=0):
@@ -144,7 +144,7 @@ def _train_few(estimator, plain, few, call, folds):
     trials = _trials(estimator, fits, call, end)
     if trials and trials[-1].found.interrupted:
         return _reported(estimator, *trials[-1], call)
-    if _do_harm(trials):
+    if _is_seen(do_harm, trials):
         return _reported(estimator, *trials[1], call)
     out_of_fold = {}
     if trials:
@@ -166,18 +166,10 @@ def _trials(estimator, fits, call, end):
     return trials
 
 
-def _do_harm(trials):
-    """Whether both fits were made, and the one without the unlabelled rows is the better."""
-    return len(trials) == 2 and do_harm(trials[0].training.plan, *_outputs(trials))
-
-
-def _do_good(trials):
-    """Whether both fits were made, and the one with the unlabelled rows is the better."""
-    return len(trials) == 2 and do_good(trials[0].training.plan, *_outputs(trials))
-
-
-def _outputs(trials):
-    return [trial.found.outputs for trial in trials]
+def _is_seen(judgement, trials):
+    """Whether it holds of the fits with and without the unlabelled rows, if both were made."""
+    outputs = [trial.found.outputs for trial in trials]
+    return len(trials) == 2 and judgement(trials[0].training.plan, *outputs)
 
 
 def _alone(estimator, ingredients, folds):

@@ -101,7 +101,7 @@ class ClassTargets(Targets):
         share, expected = self._shares(h), self._shares(known.h)
         among_labels = self._shares(known.y - 0.5)
         is_frequent = among_labels >= _FREQUENT / len(self.classes)
-        expected = np.where(is_frequent, np.maximum(expected, among_labels), expected)
+        expected = np.maximum(expected, is_frequent * among_labels)
         names = self.classes[share < _LEAST_SHARE * expected].tolist()
         return f"there it all but never predicts {', '.join(map(repr, names))}" if names else None
 
