@@ -49,7 +49,7 @@ def differentiable(function):
         (back,) = kwargs["tape"]
         if len(argnums) == 1:  # the usual case, and in small steps every microsecond counts
             (argnum,) = argnums
-            return lambda g: (_computed(back(g)[argnum]),)
+            return lambda g: (computed(back(g)[argnum]),)
         return lambda g: _picked(back(g), argnums)
 
     defvjp_argnums(evaluate, way_back)
@@ -63,8 +63,9 @@ def differentiable(function):
 
 
 def _picked(gradients, argnums):
-    return tuple(_computed(gradients[argnum]) for argnum in argnums)
+    return tuple(computed(gradients[argnum]) for argnum in argnums)
 
 
-def _computed(entry):
+def computed(entry):
+    """Return a gradient, which a way back may have left to be computed on demand."""
     return entry() if callable(entry) else entry

@@ -9,10 +9,6 @@ KINDS = {
 }
 
 _BY_REASON = {
-    "the other factor is zero": [
-        ("MembersTerm._cost_of_members", "roughness, alpha = 0.0, (1.0)"),
-        ("Term._cost", "roughness, alpha = 0.0, (1.0)"),
-    ],
     "a shortcut: without it the mean response of the only block is computed apart, to the same": [
         (
             "Term._weighs_alike",

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from numpy.testing import assert_allclose
+from numpy.testing import assert_allclose, assert_array_equal
 from scipy.optimize import rosen, rosen_der
 
 from skc2c.solvers import LBFGS, DivergenceError
@@ -82,6 +82,54 @@ def test_a_round_has_no_more_steps_than_it_should():
     minimize(hold, np.full(30, -1.2), hook, follows_theta=True, max_iter=100)
     assert max(steps) == STEPS_PER_ROUND
     assert sum(steps) <= 100
+
+
+def test_a_round_that_leads_up_is_undone():
+    """What is returned is the best start of a round, with its loss there."""
+    # The bottom runs away, and the faster the further it is.
+    hook, losses = counted()
+    descent = minimize(lambda held: square(held + 1.0 + held @ held), np.zeros(3), hook, True)
+    assert_array_equal(descent.theta, 0.0)
+    assert descent.loss == 1.5
+    assert min(losses) < 1e-12  # with the bottom held, these are low
+    assert "no step lowers the loss" in descent.message
+
+
+def test_rounds_get_shorter_until_they_lead_down():
+    """Where twenty steps overshoot, one does not."""
+    lengths = []
+
+    def hold(held):
+        lengths.append(0)
+        bottom = -1.5 * held
+        scales = np.array([1.0, 30.0, 900.0])
+        return lambda t: (0.5 * (scales * (t - bottom) ** 2).sum(), scales * (t - bottom))
+
+    def hook(theta, loss):
+        lengths[-1] += 1
+        return False
+
+    descent = minimize(hold, np.ones(3), hook, follows_theta=True)
+    assert descent.loss < 0.1 * hold(np.ones(3))(np.ones(3))[0]
+    assert min(length for length in lengths if length) < max(lengths)
+
+
+def test_a_start_is_evaluated_once():
+    seen = []
+
+    def hold(held):
+        seen.append([])
+
+        def function(theta):
+            seen[-1].append(tuple(theta))
+            return square(1 + held / 2)(theta)
+
+        return function
+
+    minimize(hold, np.zeros(3), follows_theta=True)
+    assert len(seen) > 10
+    for thetas in seen:
+        assert len(set(thetas)) == len(thetas)
 
 
 def test_rounds_together_keep_to_max_iter():

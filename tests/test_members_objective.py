@@ -14,12 +14,8 @@ from skc2c.network import Members, Network
 from skc2c.network.fourier_features import FourierFeatures
 from skc2c.network.input_scaling import InputScaling
 from skc2c.objective import Objective, Term
-from skc2c.objective.members import (
-    MembersObjective,
-    MembersTerm,
-    losses_of_members,
-    penalties_of_members,
-)
+from skc2c.objective.costs import OF_MEMBERS
+from skc2c.objective.members import MembersObjective, MembersTerm
 from skc2c.penalties import NoPenalty
 from skc2c.random_streams import MemberStreams
 
@@ -311,10 +307,10 @@ def test_ways_back_of_the_sums_equal_finite_differences(rng, likelihood):
     settings = {"weight": rng.uniform(size=K * n), "alpha": np.repeat(ALPHA, n), "k": K}
 
     def loss(h, cost):
-        return (mix * losses_of_members(h, cost, likelihood=likelihood, y=y, **settings)).sum()
+        return (mix * OF_MEMBERS.of_both(h, cost, likelihood=likelihood, y=y, **settings)).sum()
 
     def charge(cost):
-        return (mix * penalties_of_members(cost, **settings)).sum()
+        return (mix * OF_MEMBERS.of_penalty(h, cost, **settings)).sum()
 
     for argnum, at in enumerate((h, cost)):
         gradient = autograd.grad(loss, argnum)(h, cost)

@@ -147,14 +147,33 @@ def test_its_probe_follows_theta_if_it_says_so(rng, penalty):
 @each_charging
 def test_its_value_reads_theta_if_it_says_so(rng, penalty):
     """Otherwise the outputs say all, and a trace can begin at them."""
-    network, theta, X, y = draw_for(rng, gaussian)
-    theta = add_parameters(penalty, network, theta, rng)
-    probe = penalty.probe(network, gaussian, theta, X, y, 0.5, rng)
-    outputs = probe.outputs(network, theta)
+    network, theta, probe, outputs = draw_outputs(rng, penalty)
     values = [
         penalty.value(network, gaussian, at, probe, outputs) for at in (theta, 1.5 * theta + 0.1)
     ]
     assert (values[0] != values[1]).any() == penalty.reads_theta
+
+
+@each_charging
+def test_its_value_reads_the_outputs_if_it_says_so(rng, penalty):
+    likelihood = LIKELIHOODS["log_loss"]
+    network, theta, probe, outputs = draw_outputs(rng, penalty, likelihood)
+    moved = outputs._replace(h=rng.normal(size=outputs.h.shape))
+    values = [penalty.value(network, likelihood, theta, probe, at) for at in (outputs, moved)]
+    assert (values[0] != values[1]).any() == penalty.reads_outputs
+
+
+def draw_outputs(rng, penalty, likelihood=gaussian):
+    """A network, its parameters and those of a penalty, a probe and the outputs there."""
+    network, theta, X, y = draw_for(rng, likelihood)
+    theta = add_parameters(penalty, network, theta, rng)
+    probe = penalty.probe(network, likelihood, theta, X, y, 0.5, rng)
+    return network, theta, probe, probe.outputs(network, theta)
+
+
+@each_variant
+def test_it_has_a_value_if_it_says_so(penalty):
+    assert charges(penalty) == penalty.has_cost
 
 
 @each_variant
@@ -279,7 +298,7 @@ def test_bad_penalties_are_named(penalty, message):
 def test_a_penalty_of_the_user_promises_nothing_that_it_does_not_say():
     """What the base class says of itself is safe for any subclass, and as documented."""
     documented = re.findall(r"^ +(\w+) : (?:bool|int), default=(\w+)$", Penalty.__doc__, re.M)
-    assert len(documented) == 8
+    assert len(documented) == 10
     for name, default in documented:
         assert getattr(Penalty, name) == ast.literal_eval(default), name
 

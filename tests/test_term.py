@@ -20,7 +20,7 @@ from oracles import (
 )
 from scipy import sparse
 
-from skc2c import C2C, VAT, Jacobian, Noise, Penalty
+from skc2c import C2C, VAT, Jacobian, Penalty
 from skc2c.data.rows import Rows
 from skc2c.network import blocks
 from skc2c.objective import Objective
@@ -48,7 +48,9 @@ class Held:
         self.value = penalty.value
         self.n_copies = penalty.n_copies
         self.needs_mean_response = penalty.needs_mean_response
+        self.has_cost = penalty.has_cost
         self.reads_theta = penalty.reads_theta
+        self.reads_outputs = penalty.reads_outputs
         self.holds_clean = False
 
 
@@ -285,8 +287,8 @@ def test_trace_is_one_level_deep(rng, penalty, likelihood, monkeypatch):
     term, theta = draw_term(rng, penalty, likelihood)
     term.on_batch(theta, ALL, rng)
     on_all_rows(term, theta, 0)
-    # Without a penalty there is nothing to trace: the way back through the network is known.
-    assert depths == ([] if isinstance(penalty, NoPenalty) else [1, 1])
+    # Without a cost there is nothing to trace: the way back through the network is known.
+    assert depths == ([1, 1] if penalty.has_cost else [])
 
 
 @each_variant
@@ -320,13 +322,19 @@ def test_float32_stays_float32(rng, penalty, likelihood, has_labels):
     assert np.isfinite(value)
 
 
+class Free(Penalty):
+    """It might cost something, for all that the objective knows."""
+
+    def value(self, network, likelihood, theta, probe, outputs):
+        return None
+
+
 @each_likelihood
 def test_a_plain_term_is_one_whose_penalty_charges_nothing(rng, likelihood):
     """There the gradient is taken without a trace: the same as with one."""
     term, theta = draw_term(rng, NoPenalty(), likelihood)
     assert term.is_plain
-    # Noise of radius zero charges nothing either, but is traced.
-    traced = replace(term, penalty=Noise(), epsilon=0.0)
+    traced = replace(term, penalty=Free())
     assert not traced.is_plain
     for batch in (ALL, np.array([3, 1, 4])):
         one, other = (t.on_batch(theta, batch, rng) for t in (term, traced))

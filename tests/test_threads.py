@@ -4,6 +4,7 @@ import os
 import threading
 import time
 import warnings
+from contextlib import contextmanager
 
 import joblib
 import numpy as np
@@ -118,6 +119,35 @@ def test_a_fit_takes_the_threads_once(monkeypatch):
     assert len(taken) == 1
 
 
+@contextmanager
+def anybodys_limit(n):
+    """Limit BLAS to n threads, and let any thread set another limit."""
+    with threadpool_limits(n):
+        threads._let_others_set_limits()
+        yield
+
+
+@needs_blas
+def test_blas_has_one_thread_as_long_as_anybody_needs_that():
+    first_is_done, found = threading.Event(), []
+
+    def second():
+        with blas_threads_taken():
+            first_is_done.wait(timeout=60)
+            found.append(n_threads())
+
+    with anybodys_limit(2):
+        with blas_threads_taken():
+            thread = threading.Thread(target=second)
+            thread.start()
+            while threads._taken.n_inside < 2:
+                time.sleep(0.001)
+        first_is_done.set()
+        thread.join()
+        assert found == [1]
+        assert n_threads() == 2
+
+
 @needs_blas
 @pytest.mark.parametrize("cv", [None, 4])
 def test_fits_at_the_same_time_are_those_one_after_another(cv):
@@ -129,7 +159,7 @@ def test_fits_at_the_same_time_are_those_one_after_another(cv):
         return C2CRegressor(**PLAIN | settings, random_state=seed).fit(X, X[:, 0])
 
     found = {}
-    with threadpool_limits(2):
+    with anybodys_limit(2):
         expected = [fit(seed) for seed in range(3)]
         fits = [
             threading.Thread(target=lambda seed=seed: found.update({seed: fit(seed)}))
@@ -140,7 +170,7 @@ def test_fits_at_the_same_time_are_those_one_after_another(cv):
         for thread in fits:
             thread.join()
         assert n_threads() == 2
-    assert not threads._taken.lock.locked()
+    assert not threads._taken.spare.locked()
     for seed, alone in enumerate(expected):
         assert found[seed].loss_curve_ == alone.loss_curve_
         for one, other in zip(found[seed].coefs_, alone.coefs_, strict=True):

@@ -228,7 +228,7 @@ def _record(descent, monitor, parts, streams, problem):
     return Fit(
         theta=descent.theta if monitor.best_theta is None else monitor.best_theta,
         n_iter=len(curve),
-        loss=curve[-1] if curve else descent.loss,
+        loss=descent.loss,
         loss_curve=curve,
         parts=parts,
         best_loss=min(curve, default=descent.loss),

@@ -14,7 +14,7 @@ from functools import cache
 from threading import Lock, local
 
 import numpy as np
-from threadpoolctl import ThreadpoolController  # comes with scikit-learn
+import threadpoolctl  # comes with scikit-learn
 
 
 def n_threads():
@@ -26,30 +26,31 @@ def n_threads():
 def blas_threads_taken():
     """Limit BLAS to one thread and let this thread use the freed ones.
 
-    Concurrent callers run single-threaded meanwhile. To be held for a whole fit: setting
-    and resetting the limit around each evaluation makes concurrent fits interfere.
+    Concurrent callers run single-threaded meanwhile, and the last of them gives BLAS its threads
+    back. To be held for a whole fit: setting and resetting the limit around each evaluation
+    makes concurrent fits interfere.
 
     Yields
     ------
     n_threads : int
         How many threads there are to use.
     """
-    if _mine.n_threads is not None or not _taken.lock.acquire(blocking=False):
-        # Taken already, by this thread further out or by another one.
-        yield _mine.n_threads or 1
+    if _mine.n_threads is not None:  # taken by this thread further out
+        yield _mine.n_threads
         return
-    n = n_threads()
-    # Noted before anything is set: an interrupt may come in between.
-    _taken.before = [(library, library.num_threads) for library in _blas()]
     try:
-        with _controller().limit(limits=1):
-            # Where another thread has set a limit, threadpoolctl leaves it to that thread.
-            _mine.n_threads = n if n_threads() == 1 else 1
+        _taken.enter()
+        if not _taken.spare.acquire(blocking=False):
+            yield 1
+            return
+        try:
+            _mine.n_threads = _taken.n_threads
             yield _mine.n_threads
+        finally:
+            _mine.n_threads = None
+            _taken.spare.release()
     finally:
-        _mine.n_threads = None
-        _taken.restore()
-        _taken.lock.release()
+        _taken.leave()
 
 
 def map_in_order(function, pieces):
@@ -118,7 +119,7 @@ def _with_same_errstate(function):
 
 @cache
 def _controller():
-    return ThreadpoolController().select(user_api="blas")
+    return threadpoolctl.ThreadpoolController().select(user_api="blas")
 
 
 def _blas():
@@ -132,11 +133,46 @@ class _Mine(local):
 
 
 class _Taken:
-    """The limits on BLAS before its threads were taken; `lock` is held as long as they are."""
+    """BLAS, held to one thread as long as anybody works on threads.
+
+    Attributes
+    ----------
+    lock : Lock
+        Held while any of the following changes.
+    n_inside : int
+        How many do.
+    before : list of tuple
+        The limits on BLAS before.
+    n_threads : int
+        How many threads that makes.
+    spare : Lock
+        Held by the one of them that may use more threads than its own.
+    """
 
     def __init__(self):
-        self.lock = Lock()
-        self.before = []
+        self.lock, self.spare = Lock(), Lock()
+        self.n_inside, self.before, self.n_threads = 0, [], 1
+
+    def enter(self):
+        with self.lock:
+            self.n_inside += 1
+            if self.n_inside == 1:
+                self._take()
+
+    def _take(self):
+        n = n_threads()
+        # Noted before anything is set: an interrupt may come in between.
+        self.before = [(library, library.num_threads) for library in _blas()]
+        _controller().limit(limits=1)
+        # Where another thread has set a limit, threadpoolctl leaves it to that thread.
+        self.n_threads = n if n_threads() == 1 else 1
+
+    def leave(self):
+        with self.lock:
+            self.n_inside -= 1
+            if self.n_inside == 0:
+                self.restore()
+            _let_others_set_limits()
 
     def restore(self):
         """Give BLAS its threads back, if that has not happened."""
@@ -144,6 +180,13 @@ class _Taken:
             if library.num_threads != n:
                 library.set_num_threads(n)
         self.before = []
+
+
+def _let_others_set_limits():
+    """Since threadpoolctl 3.8, who sets a limit first keeps the others from it until done."""
+    openblas = getattr(threadpoolctl, "OpenBLASController", None)
+    if hasattr(openblas, "clear_controlling_thread"):
+        openblas.clear_controlling_thread()
 
 
 _mine, _taken = _Mine(), _Taken()

@@ -2,11 +2,12 @@
 
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import ClassVar
 
 import numpy as np
 
 from skc2c.data.batches import Deal, MemberDealer, even_size
-from skc2c.differentiable import differentiable
+from skc2c.objective.costs import OF_MEMBERS, Costs, sums
 from skc2c.objective.term import Term, add_decay
 
 
@@ -31,6 +32,7 @@ class MembersTerm(Term):
         The term is taken in every so manyth step, with so many times its weight.
     """
 
+    costs: ClassVar[Costs] = OF_MEMBERS
     members: list = field(kw_only=True)
     n_per_pass: int = field(kw_only=True)
     share: float = field(kw_only=True, default=1.0)
@@ -65,27 +67,23 @@ class MembersTerm(Term):
         """
         rows = self.rows.take(batch.ravel())
         weight = self._weights(rows, batch.shape[1])
-        if self.is_plain:
-            return self._plain_values(theta, rows, weight)
         probe = self._probe(theta, rows, rng)
+        if self.is_plain:
+            return self._plain_values(theta, rows, probe, weight)
         alpha = np.repeat(self.alpha, batch.shape[1]).astype(weight.dtype)
-
-        def cost(theta, outputs):
-            roughness = self.penalty.value(self.network, self.likelihood, theta, probe, outputs)
-            return self._cost_of_members(rows.y, weight, alpha, outputs, roughness)
-
+        settings = {"k": len(self.members), "weight": weight, "alpha": alpha}
         kept = self.penalty.holds_clean, None
-        values, back = self._differentiate(cost, theta, probe, kept)
+        values, back = self._differentiate(theta, rows.y, probe, kept, settings)
         gradient = back(np.ones_like(values))
         self._add_decay(theta, gradient)
         return values, gradient
 
-    def _plain_values(self, theta, rows, weight):
-        h, back = self.network.forward_with_way_back(theta, self._inputs(rows))
+    def _plain_values(self, theta, rows, probe, weight):
+        h, back = probe.outputs_with_way_back(self.network, theta)
         nll, slope = self.likelihood.nll_and_gradient(rows.y, h)
         gradient = back(slope * weight[:, None])
         self._add_decay(theta, gradient)
-        loss = _sums(weight * nll, len(self.members))
+        loss = sums(weight * nll, len(self.members))
         return np.stack([loss, np.zeros_like(loss)]), gradient
 
     def _weights(self, rows, n):
@@ -93,15 +91,6 @@ class MembersTerm(Term):
         share = rows.weight.reshape(len(self.members), n) / self._weight_of_members[:, None]
         counts = np.array([len(rows) for rows in self.members])
         return (share * (counts / n)[:, None]).ravel().astype(rows.X.dtype)
-
-    def _cost_of_members(self, y, weight, alpha, outputs, roughness):
-        """``weight . nll`` and ``weight . alpha R`` of each member, (2, k). Traced in theta."""
-        if roughness is None:
-            roughness, alpha = 0.0, 0.0
-        settings = {"k": len(self.members), "weight": weight, "alpha": alpha}
-        if y is None:
-            return penalties_of_members(roughness, **settings)
-        return losses_of_members(outputs.h, roughness, likelihood=self.likelihood, y=y, **settings)
 
     def _add_decay(self, theta, gradient):
         """Add the L2 term's part to the gradient."""
@@ -119,34 +108,6 @@ class MembersTerm(Term):
         """The L2 term of each member, (k,)."""
         weights = self.network.decayed(theta)
         return 0.5 * self._decay * np.einsum("kw,kw->k", weights, weights)
-
-
-@differentiable
-def losses_of_members(h, roughness, *, likelihood, y, weight, alpha, k):
-    """Each member's sums of ``weight nll(y, h)`` and ``weight alpha roughness``, (2, k)."""
-    nll, gradient = likelihood.nll_and_gradient(y, h[: len(y)])
-
-    def back(g):
-        of_loss, of_penalty = np.repeat(g, len(y) // k, axis=1) * weight
-        result = np.zeros_like(h)
-        np.multiply(gradient, of_loss[:, None], out=result[: len(y)])
-        return result, lambda: of_penalty * alpha
-
-    penalty = np.broadcast_to(weight * alpha * roughness, weight.shape)
-    return np.stack([_sums(weight * nll, k), _sums(penalty, k)]), back
-
-
-@differentiable
-def penalties_of_members(roughness, *, weight, alpha, k):
-    """Each member's sum of ``weight alpha roughness``, beside a loss of zero, (2, k)."""
-    penalty = _sums(weight * alpha * roughness, k)
-    return np.stack([np.zeros_like(penalty), penalty]), lambda g: (
-        np.repeat(g[1], len(weight) // k) * weight * alpha,
-    )
-
-
-def _sums(values, k):
-    return values.reshape(k, -1).sum(axis=1)
 
 
 @dataclass(frozen=True)

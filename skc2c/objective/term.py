@@ -8,19 +8,21 @@ of these weights. The terms mean the same for every batch size and for both solv
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import ClassVar
 
 import numpy as np
 from autograd.core import make_vjp
 
 from skc2c.data.batches import even_size
 from skc2c.data.rows import Rows
-from skc2c.differentiable import differentiable
+from skc2c.differentiable import computed
 from skc2c.likelihoods.likelihood import Likelihood
 from skc2c.network import Network
 from skc2c.network.blocks import in_pieces, row_blocks, sparse_blocks
 from skc2c.network.sparse_rows import SparseRows
+from skc2c.objective.costs import OF_ONE, Costs
 from skc2c.objective.value import Value
-from skc2c.penalties.penalty import NoPenalty, Penalty
+from skc2c.penalties.penalty import Penalty
 from skc2c.penalties.probes import Outputs
 
 
@@ -50,6 +52,7 @@ class Term:
     epsilon: float | np.ndarray
     l2: float
     rows: Rows
+    costs: ClassVar[Costs] = OF_ONE
 
     def size_of_batch(self, size):
         """Rows of a batch of this term, where `size` is the usual number."""
@@ -76,9 +79,9 @@ class Term:
         rows = self.rows.take(batch)
         share = len(rows) / len(self.rows)
         weight = self._share_of_weight[batch] / share
-        if self.is_plain:
-            return self._plain(theta, rows, weight, self.l2)
         probe = self._probe(theta, rows, rng)
+        if self.is_plain:
+            return self._plain(theta, rows, probe, weight, self.l2)
         kept = self.penalty.holds_clean, None
         return self._penalized(theta, rows, probe, weight, self.l2, kept)
 
@@ -97,20 +100,20 @@ class Term:
         """What a block of rows adds to the term and to its gradient."""
         rows = self.rows.take(block)
         l2 = self.l2 * len(rows) / len(self.rows)
-        if self.is_plain:
-            return self._plain(theta, rows, self._share_of_weight[block], l2)
+        weight = self._share_of_weight[block]
         probe = self._probe(held, rows, np.random.default_rng([seed, block.start]))
-        kept = False, mean_response
-        return self._penalized(theta, rows, probe, self._share_of_weight[block], l2, kept)
+        if self.is_plain:
+            return self._plain(theta, rows, probe, weight, l2)
+        return self._penalized(theta, rows, probe, weight, l2, (False, mean_response))
 
     @property
     def is_plain(self):
         """Whether there is nothing but the loss, which needs no trace."""
-        return isinstance(self.penalty, NoPenalty) and self.rows.y is not None
+        return not self.penalty.has_cost and self.rows.y is not None
 
-    def _plain(self, theta, rows, weight, l2):
+    def _plain(self, theta, rows, probe, weight, l2):
         """Value and gradient of ``weight . nll`` plus the L2 term."""
-        h, back = self.network.forward_with_way_back(theta, self._inputs(rows))
+        h, back = probe.outputs_with_way_back(self.network, theta)
         nll, slope = self.likelihood.nll_and_gradient(rows.y, h)
         loss = float(np.dot(weight, nll))
         return self._with_decay(theta, loss, loss, back(slope * weight[:, None]), l2)
@@ -159,35 +162,59 @@ class Term:
 
     def _penalized(self, theta, rows, probe, weight, l2, kept):
         """Value and gradient of ``weight . (nll + alpha R)`` plus the L2 term."""
-
-        def cost(theta, outputs):
-            return self._cost(theta, rows.y, probe, weight, outputs)
-
-        costs, back = self._differentiate(cost, theta, probe, kept)
-        value, loss = costs.tolist()
-        gradient = back(np.array((1.0, 0.0), costs.dtype))  # of the first alone
+        settings = {"weight": weight, "alpha": self.alpha}
+        value_and_loss, back = self._differentiate(theta, rows.y, probe, kept, settings)
+        value, loss = value_and_loss.tolist()
+        gradient = back(np.array((1.0, 0.0), value_and_loss.dtype))  # of the first alone
         return self._with_decay(theta, value, loss, gradient, l2)
 
-    def _differentiate(self, cost, theta, probe, kept):
-        """A cost of theta and of the outputs at a probe, and its way back to theta.
+    def _differentiate(self, theta, y, probe, kept, settings):
+        """The costs at a probe, and their way back to theta.
 
         Parameters
         ----------
-        cost : callable
-            ``(theta, outputs) -> costs``, traceable.
         theta : ndarray
+        y : ndarray or None
         probe : Probe
         kept : tuple
             What `Outputs` are told beside the outputs themselves.
+        settings : dict
+            Of `costs`.
         """
-        if self.penalty.reads_theta:
-            backward, costs = make_vjp(
-                lambda theta: cost(theta, probe.outputs(self.network, theta, *kept)), theta
-            )
-            return costs, backward
+        costs = self.costs.of_penalty
+        if y is not None:
+            costs, settings = self.costs.of_both, settings | {"y": y, "likelihood": self.likelihood}
+        if self.penalty.reads_theta and self.penalty.reads_outputs:
+            return self._traced(theta, probe, kept, costs, settings)
         h, back = probe.outputs_with_way_back(self.network, theta)
-        backward, costs = make_vjp(lambda h: cost(theta, Outputs(h, probe.n, *kept)), h)
-        return costs, lambda g: back(backward(g))
+        back_roughness, roughness = self._roughness_alone(theta, h, probe, kept)
+        value, back_costs = costs.with_way_back(h, roughness, **settings)
+
+        def backward(g):
+            slope, slope_of_roughness = map(computed, back_costs(g))
+            if roughness is None:
+                return back(slope)
+            further = back_roughness(slope_of_roughness)
+            return back(slope) + further if self.penalty.reads_theta else back(slope + further)
+
+        return value, backward
+
+    def _traced(self, theta, probe, kept, costs, settings):
+        """`_differentiate` by autograd, from theta to the costs."""
+
+        def traced(theta):
+            outputs = probe.outputs(self.network, theta, *kept)
+            return costs(outputs.h, self._roughness(theta, probe, outputs), **settings)
+
+        backward, value = make_vjp(traced, theta)
+        return value, backward
+
+    def _roughness_alone(self, theta, h, probe, kept):
+        """R of each row and its way back to what it reads: theta, or the outputs h."""
+        if self.penalty.reads_theta:
+            outputs = Outputs(h, probe.n, *kept)
+            return make_vjp(lambda theta: self._roughness(theta, probe, outputs), theta)
+        return make_vjp(lambda h: self._roughness(theta, probe, Outputs(h, probe.n, *kept)), h)
 
     def _with_decay(self, theta, value, loss, gradient, l2):
         """Add the L2 term: a trace of its own would cost more than the term."""
@@ -197,45 +224,15 @@ class Term:
         decay = 0.5 * decay * float(weights @ weights)
         return Value(value + decay, loss, value - loss, decay), gradient
 
-    def _cost(self, theta, y, probe, weight, outputs):
-        """``weight . (nll + alpha R)``, and ``weight . nll`` alone. Traced in theta."""
+    def _roughness(self, theta, probe, outputs):
+        """R of each row, or None if nothing is penalised. Traced in theta or in the outputs."""
         roughness = self.penalty.value(self.network, self.likelihood, theta, probe, outputs)
-        alpha = self.alpha
-        if roughness is None:
-            roughness, alpha = 0.0, 0.0
-        elif roughness.shape != weight.shape:
+        if roughness is not None and roughness.shape != (probe.n,):
             raise ValueError(
                 f"{type(self.penalty).__name__}.value must return one cost a row, an array of "
-                f"shape {weight.shape}. Got shape {roughness.shape} instead."
+                f"shape ({probe.n},). Got shape {roughness.shape} instead."
             )
-        if y is None:
-            return penalty_alone(roughness, weight=alpha * weight)
-        settings = {"likelihood": self.likelihood, "y": y, "weight": weight, "alpha": alpha}
-        return penalized_loss(outputs.h, roughness, **settings)
-
-
-@differentiable
-def penalized_loss(h, roughness, *, likelihood, y, weight, alpha):
-    """``weight . (nll(y, h) + alpha roughness)``, and ``weight . nll`` to be known, (2,).
-
-    Rows of h past those of y are ignored.
-    """
-    nll, gradient = likelihood.nll_and_gradient(y, h[: len(y)])
-
-    def back(g):
-        g = g[0]
-        result = np.zeros_like(h)
-        np.multiply(gradient, (g * weight)[:, None], out=result[: len(y)])
-        return result, lambda: (g * alpha) * weight
-
-    return np.array([np.dot(weight, nll + alpha * roughness), np.dot(weight, nll)]), back
-
-
-@differentiable
-def penalty_alone(roughness, *, weight):
-    """``weight . roughness``, and a loss of zero, (2,)."""
-    value = np.dot(weight, roughness)
-    return np.array([value, value.dtype.type(0.0)]), lambda g: (g[0] * weight,)
+        return roughness
 
 
 # Numbers that are scaled at a time, so that no second array of the size of theta arises.

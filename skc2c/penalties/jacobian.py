@@ -55,6 +55,10 @@ class Jacobian(Perturbing):
         self.n_power_iterations = n_power_iterations
 
     @property
+    def reads_outputs(self):
+        return self.perturbation == "random" and self.space == "response"
+
+    @property
     def takes_sparse(self):
         return self.perturbation == "random"
 

@@ -39,8 +39,8 @@ class Noise(Perturbing):
     >>> clf = C2CClassifier(penalty=Noise(perturbation="adversarial"), epsilon=0.1)
     """
 
+    has_cost = False
     n_copies = 0
-    reads_theta = False
     takes_sparse = True
     _parameter_constraints = {"perturbation": PERTURBATION, "layer_noise": LAYER_NOISE}
 

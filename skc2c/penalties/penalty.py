@@ -68,9 +68,13 @@ class Penalty(BaseEstimator, ABC):
     needs_jacobian : bool, default=False
         Whether ``value`` needs derivatives of each row's output with respect to that row, which
         normalisation by batch does not leave.
+    has_cost : bool, default=True
+        Whether ``value`` is there at all. If not, only the loss is taken, where the probe says.
     reads_theta : bool, default=True
-        Whether ``value`` depends on theta other than through the outputs. If not, the trace
-        starts at the outputs, which is faster.
+        Whether ``value`` depends on theta other than through the outputs.
+    reads_outputs : bool, default=True
+        Whether ``value`` depends on the outputs. A penalty that depends on one of the two alone
+        is traced from there, which is faster than tracing the network as well.
     few_labels : FewLabels
         Strength and radius in a classifier that tunes itself and learns from unlabelled rows.
     takes_sparse : bool, default=False
@@ -109,7 +113,9 @@ class Penalty(BaseEstimator, ABC):
     needs_no_label = False
     needs_mean_response = False
     needs_jacobian = False
+    has_cost = True
     reads_theta = True
+    reads_outputs = True
     takes_sparse = False
     # Chosen on two moons and digits (docs/semi_supervised.md).
     few_labels = FewLabels(alpha=3.0, radius=0.25)
@@ -280,6 +286,7 @@ class NoPenalty(Penalty):
     """No penalty: a plain network."""
 
     follows_theta = False
+    has_cost = False
     n_copies = 0
     takes_sparse = True
 

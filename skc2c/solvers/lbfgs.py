@@ -1,6 +1,8 @@
 """L-BFGS on a deterministic objective, through scipy."""
 
+from collections.abc import Callable
 from numbers import Integral
+from typing import NamedTuple
 
 import numpy as np
 from scipy.optimize import minimize
@@ -8,13 +10,26 @@ from sklearn.utils._param_validation import Interval
 
 from skc2c.solvers.solver import Descent, Solver, check_finite, exhausted
 
-# Steps between refreshes of the adversarial directions: long enough for L-BFGS to build
+# Most steps between refreshes of the adversarial directions: long enough for L-BFGS to build
 # curvature (it keeps ten pairs), short enough that the directions stay valid.
 STEPS_PER_ROUND = 20
+
+# A round must end below the worst of so many starts. Asked to end below its own start it gave up
+# early: the maximum has kinks. Without any bound the loss was 16 % higher on average, and several
+# times as high with a radius of one (96 fits of two small tasks with four adversarial penalties).
+_STARTS = 10
+
+# Rounds in a row that may end higher, each half as long as the one before.
+_FAILURES = 8
 
 # Relative change of the objective below which scipy stops: a few units of rounding, so that
 # the gradient decides.
 _FTOL = 64 * np.finfo(np.float64).eps
+
+_NO_LOWER = (
+    "no step lowers the loss once the worst perturbations are found anew, as happens where "
+    "one of them gives way to another. Lower epsilon if the loss is too high, or use solver='adam'"
+)
 
 # Evaluations that scipy may spend on a step of its line search, on average.
 _EVALUATIONS_PER_STEP = 100
@@ -25,7 +40,11 @@ class LBFGS(Solver):
 
     An objective that takes a maximum (over adversarial perturbations) is minimised in
     rounds. Within a round the maximisers are held where they were at its start, so that
-    the line search sees one smooth function and its true gradient.
+    the line search sees one smooth function and its true gradient. A round that ends high
+    once they are found anew is undone, and the next one is shorter. The best start of a round
+    is what is returned, with its loss; the losses of the iterations are those with
+    maximisers held, which are lower. It ends as low as Adam with adversarial `C2C` and `VAT`,
+    but up to twice as high with adversarial `Noise` of a large `epsilon`.
 
     Parameters
     ----------
@@ -54,19 +73,18 @@ class LBFGS(Solver):
 
         `learning_rate` is ignored. It stops when no entry of the gradient is larger than `tol`.
         """
-        run = _Run(problem, theta, hook, max_iter, self.max_fun)
+        run = (_Rounds if problem.follows_theta else _Run)(
+            problem, theta, hook, max_iter, self.max_fun
+        )
         try:
-            while True:
-                result = run.round(tol)
-                if run.is_over(result):
-                    break
+            message = run.to_the_end(tol)
         except KeyboardInterrupt:
             return Descent(run.latest, {}, run.loss, interrupted=True)
-        return Descent(run.latest, {}, float(result.fun), run.complaint(result))
+        return Descent(run.latest, {}, run.loss, message)
 
 
 class _Run:
-    """The rounds of one run."""
+    """One run on an objective that stays the same."""
 
     def __init__(self, problem, theta, hook, max_iter, max_fun):
         self.problem, self.hook, self.max_iter = problem, hook, max_iter
@@ -75,16 +93,18 @@ class _Run:
         self.latest, self.loss = theta, np.nan
         self.n_iter, self.stopped = 0, False
 
-    def round(self, tol):
-        """Minimise with whatever depends on theta held at the latest point."""
-        left = self.max_iter - self.n_iter
-        steps = min(left, STEPS_PER_ROUND) if self.problem.follows_theta else left
-        function = self.problem.hold(self.latest)
+    def to_the_end(self, tol):
+        """Minimise. Return why it has not converged, or None if it has."""
+        result = self._descend(self.latest, self.problem.hold(self.latest), tol, self.max_iter)
+        return self._complaint(result)
+
+    def _descend(self, theta, function, tol, steps):
+        """Take steps downhill from theta."""
         evaluations = min(self.max_fun - self.n_evaluations, _EVALUATIONS_PER_STEP * steps)
-        result = _minimize(function, self.latest, tol, steps, evaluations, self._note)
-        self.latest = result.x
+        result = _minimize(function, theta, tol, steps, evaluations, self._note)
+        self.latest, self.loss = result.x, float(result.fun)
         self.n_evaluations += result.nfev
-        check_finite(self.latest, result.fun, self.n_iter + 1)
+        check_finite(self.latest, self.loss, self.n_iter + 1)
         return result
 
     def _note(self, intermediate_result):
@@ -95,13 +115,11 @@ class _Run:
             self.stopped = True
             raise StopIteration
 
-    def is_over(self, result):
-        """Whether this was the last round."""
-        used_up = self.n_iter >= self.max_iter or self.n_evaluations >= self.max_fun
-        return self.stopped or used_up or not self.problem.follows_theta or result.nit == 0
+    @property
+    def is_used_up(self):
+        return self.n_iter >= self.max_iter or self.n_evaluations >= self.max_fun
 
-    def complaint(self, result):
-        """Say why it has not converged; None if it has."""
+    def _complaint(self, result):
         if self.stopped or result.success:
             return None
         if self.n_iter >= self.max_iter:
@@ -115,6 +133,49 @@ class _Run:
             "happens at a kink of the activation or within rounding of a minimum. Increase tol "
             "if the loss is good, or scale X"
         )
+
+
+class _Rounds(_Run):
+    """The rounds of a run on an objective that follows theta."""
+
+    def to_the_end(self, tol):
+        best = start = self._start()
+        recent, steps, n_failures = [start.value], STEPS_PER_ROUND, 0
+        while True:
+            left = min(steps, self.max_iter - self.n_iter)
+            result = self._descend(start.theta, start.evaluate, tol, left)
+            start = self._start()
+            best = min(best, start, key=lambda one: one.value)
+            if self.stopped or self.is_used_up or result.nit == 0 or n_failures == _FAILURES:
+                break
+            if start.value > max(recent):
+                start, steps, n_failures = best, max(1, steps // 2), n_failures + 1
+            else:
+                steps, n_failures = min(2 * steps, STEPS_PER_ROUND), 0
+                recent = [*recent, start.value][-_STARTS:]
+        self.latest, self.loss = best.theta, best.value
+        return _NO_LOWER if n_failures == _FAILURES else self._complaint(result)
+
+    def _start(self):
+        """Hold whatever depends on theta at the latest point, and evaluate there."""
+        function = self.problem.hold(self.latest)
+        value, gradient = function(self.latest)
+        self.n_evaluations += 1
+        return _Start(self.latest, value, gradient, function)
+
+
+class _Start(NamedTuple):
+    """Where a round starts, and the function that it minimises."""
+
+    theta: np.ndarray
+    value: float
+    gradient: np.ndarray
+    function: Callable
+
+    def evaluate(self, theta):
+        if (theta == self.theta).all():
+            return self.value, self.gradient.copy()
+        return self.function(theta)
 
 
 def _minimize(value_and_gradient, theta, tol, steps, evaluations, note):
