@@ -194,7 +194,10 @@ FEATURES = {
 # Each of these asks for another way to go on, so that there is nothing to combine.
 EXCLUSIVE = {frozenset(("partial_fit", "warm_start"))}
 ignores_labels = pytest.mark.filterwarnings("ignore:.*learns nothing from rows without a label")
-hardly_trained = pytest.mark.filterwarnings("ignore:Early stopping kept")
+# Four epochs end wherever they end, and where differs from one processor to the next.
+hardly_trained = pytest.mark.filterwarnings(
+    "ignore:Early stopping kept", "ignore:.*has collapsed on the rows without a label"
+)
 
 
 @ignores_labels

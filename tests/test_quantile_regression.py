@@ -54,9 +54,9 @@ def test_decay_at_the_median_is_that_of_a_linear_support_vector_regressor(l2):
     ours = linear(l2=l2).fit(X, y)
     expected = theirs.coef_[0] * targets["scale"][0]
     assert_allclose(ours.coefs_[0][:, 0], expected, atol=0.01 * np.abs(expected).max())
-    assert_allclose(
-        ours.intercepts_[0], theirs.intercept_ * targets["scale"] + targets["center"], rtol=1e-3
-    )
+    # Between two rows of the middle the loss is all but flat.
+    expected = theirs.intercept_ * targets["scale"] + targets["center"]
+    assert_allclose(ours.intercepts_[0], expected, atol=0.01 * y.std())
 
 
 def widening(n, seed=0):
