@@ -77,8 +77,9 @@ def peak_bytes(call):
         tracemalloc.stop()
 
 
-# The denoiser of the ladder is written in autograd's numpy; so may be a penalty that is not listed.
-NODES = {C2C: 1, VAT: 1, Jacobian: 1, Ladder: 44, Noise: 0, NoPenalty: 0}
+NODES = {C2C: 1, VAT: 1, Jacobian: 1, Ladder: 12, Noise: 0, NoPenalty: 0}
+# Of a penalty that is not listed, which may be written in autograd's numpy.
+NODES_OF_ANY = 50
 
 
 @pytest.fixture
@@ -100,8 +101,8 @@ def nodes(monkeypatch):
 def test_a_step_has_few_traced_nodes_whatever_the_depth(nodes, name, likelihood, hidden):
     term, theta = make(PENALTIES[name](), likelihood, units=(8, *hidden, 3))
     term.on_batch(theta, np.arange(20), np.random.default_rng(0))
-    most = max(NODES.values())
-    assert NODES.get(PENALTIES[name], 0) <= len(nodes) <= NODES.get(PENALTIES[name], most), nodes
+    expected = NODES.get(PENALTIES[name])
+    assert len(nodes) == expected if expected is not None else len(nodes) <= NODES_OF_ANY, nodes
 
 
 def goes_member_by_member(penalty):
@@ -300,7 +301,7 @@ def test_prediction_takes_little_more_than_its_result():
 @pytest.mark.parametrize("penalty", ["c2c", "vat", "noise", "jacobian", "ladder", None])
 def test_a_fit_on_wide_sparse_rows_grows_with_their_entries(solver, penalty):
     """By some arrays of hidden units and of stored entries for each row: not by its width."""
-    D, n_entries, H = 20_000, 20, 5
+    D, n_entries, H = 12_000, 20, 5
 
     def fit(n):
         X = sparse.random(n, D, n_entries / D, format="csr", random_state=0)
@@ -308,7 +309,7 @@ def test_a_fit_on_wide_sparse_rows_grows_with_their_entries(solver, penalty):
         reg.set_params(batch_size=n)
         return lambda: reg.fit(X, np.arange(n) / n)
 
-    assert growth(fit, (500, 1500)) < 10 * 12 * n_entries + 40 * 8 * H < D * 8 / 20
+    assert growth(fit, (300, 900)) < 10 * 12 * n_entries + 40 * 8 * H < D * 8 / 20
 
 
 @pytest.mark.parametrize("penalty", ["c2c", "vat", "noise", None])
@@ -335,4 +336,4 @@ def test_a_default_fit_on_wide_sparse_rows_grows_with_their_entries(solver):
         reg = C2CRegressor((H,), max_iter=1, solver=solver, random_state=0)
         return lambda: reg.fit(X, np.arange(n) / n)
 
-    assert growth(fit, (500, 1500)) < D * 8 / 10
+    assert growth(fit, (300, 900)) < D * 8 / 10

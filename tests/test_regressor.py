@@ -73,9 +73,9 @@ def test_alpha_and_l2_mean_the_same_for_adam_at_any_batch_size(batch_size, penal
         epsilon=epsilon,
         l2=l2,
         batch_size=batch_size,
-        max_iter=20 * batch_size,
+        max_iter=6 * batch_size,
         n_iter_no_change=np.inf,
-        learning_rate_init=0.002,
+        learning_rate_init=0.005,
     ).fit(X, y)
     tolerance = 0.02 if penalty == "jacobian" else 0.06
     assert np.std(ours.predict(X) - expected) < tolerance * np.std(expected)

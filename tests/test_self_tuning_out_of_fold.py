@@ -197,7 +197,7 @@ def test_noise_is_not_predicted(changes, pool):
         rng = np.random.default_rng(seed)
         X = rng.normal(size=(120, D))
         further = {"X_unlabeled": rng.normal(size=(60, D))} if pool else {}
-        settings = {"max_iter": 40, "learning_rate_init": 0.03, "random_state": seed, **changes}
+        settings = {"max_iter": 16, "learning_rate_init": 0.08, "random_state": seed, **changes}
         y = rng.integers(2, size=120)
         accuracies.append(make("binary", **settings).fit(X, y, **further).oob_score_)
         r2.append(make("real", **settings).fit(X, rng.normal(size=120), **further).oob_score_)
@@ -214,7 +214,7 @@ def test_this_noise_would_be_known_by_heart(task):
     y = rng.integers(2, size=120) if task == "binary" else rng.normal(size=120)
     everything = np.arange(120)
     leaking = [(everything, everything)] * 2
-    settings = {"max_iter": 40, "learning_rate_init": 0.03, "cv": leaking}
+    settings = {"max_iter": 16, "learning_rate_init": 0.08, "cv": leaking}
     assert make(task, **settings).fit(X, y).oob_score_ > (0.75 if task == "binary" else 0.4)
 
 

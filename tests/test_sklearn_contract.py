@@ -11,7 +11,7 @@ from skc2c.penalties import PENALTIES
 from skc2c.solvers import SOLVERS
 
 # The checks are many and want no good fits, but one that can tell classes apart.
-SMALL = {"hidden_layer_sizes": (10,), "max_iter": 24, "learning_rate_init": 0.05}
+SMALL = {"hidden_layer_sizes": (10,), "max_iter": 10, "learning_rate_init": 0.1}
 
 
 def single(cls, **parameters):
@@ -26,16 +26,16 @@ ESTIMATORS = [
         )
     ),
     *(
-        single(C2CRegressor, loss=loss, solver=solver, max_iter=60)
+        single(C2CRegressor, loss=loss, solver=solver, max_iter={"adam": 60, "lbfgs": 15}[solver])
         for loss, solver in itertools.product(LOSSES[1:], SOLVERS)
     ),
     *(
-        C2CAutoencoder(2, (10,), max_iter=20, penalty=penalty, solver=solver)
+        C2CAutoencoder(2, (10,), max_iter=6, penalty=penalty, solver=solver)
         for penalty, solver in itertools.product(PENALTIES, SOLVERS)
     ),
     # Several networks, with all that is chosen for them.
     *(
-        cls(hidden_layer_sizes=(10,), max_iter=40, solver=solver)
+        cls(hidden_layer_sizes=(10,), max_iter=30, solver=solver)
         for cls, solver in itertools.product((C2CClassifier, C2CRegressor), SOLVERS)
     ),
 ]

@@ -174,12 +174,34 @@ def standardized(h, *, shape):
     return standard, back
 
 
+@differentiable
 def _denoise(z, u, a):
-    """g(z, u): (..., K), with parameters a (10, ..., K). Traceable."""
-    mean = a[0] * _sigmoid(a[1] * u + a[2]) + a[3] * u + a[4]
-    slope = a[5] * _sigmoid(a[6] * u + a[7]) + a[8] * u + a[9]
-    return (z - mean) * slope + mean
+    """g(z, u): (..., K), with parameters a (10, ..., K), which broadcast over rows."""
+    mean, back_mean = _curve(u, a[:5])
+    slope, back_slope = _curve(u, a[5:])
+
+    def back(g):
+        u_of_mean, a_of_mean = back_mean((1.0 - slope) * g)
+        u_of_slope, a_of_slope = back_slope((z - mean) * g)
+        return slope * g, u_of_mean + u_of_slope, np.concatenate([a_of_mean, a_of_slope])
+
+    return (z - mean) * slope + mean, back
 
 
-def _sigmoid(u):
-    return 0.5 * (anp.tanh(0.5 * u) + 1.0)
+def _curve(u, a):
+    """``a1 sig(a2 u + a3) + a4 u + a5``, and its way back to u and a."""
+    sig = 0.5 * (np.tanh(0.5 * (a[1] * u + a[2])) + 1.0)
+
+    def back(g):
+        bend = a[0] * sig * (1.0 - sig) * g
+        of_a = np.stack([_over_rows(part, a[0]) for part in (g * sig, bend * u, bend, g * u, g)])
+        return bend * a[1] + a[3] * g, of_a
+
+    return a[0] * sig + a[3] * u + a[4], back
+
+
+def _over_rows(values, parameter):
+    """Sum over the axes along which a parameter broadcasts."""
+    further = values.ndim - parameter.ndim
+    axes = [axis for axis, size in enumerate(parameter.shape, further) if size == 1]
+    return values.sum(axis=(*range(further), *axes)).reshape(parameter.shape)

@@ -51,7 +51,7 @@ class Monitor:
             If the loss or a parameter is not finite.
         """
         check_finite(theta, loss, len(self.loss_curve) + 1)
-        self.loss_curve.append(loss)
+        self.loss_curve.append(float(loss))
         self._print(f"Iteration {len(self.loss_curve)}, loss = {loss:.8f}")
         stop = self._is_stalled(self._figure_of_merit(theta), theta)
         if self.after is None:
@@ -60,8 +60,9 @@ class Monitor:
 
     def _figure_of_merit(self, theta):
         if self.score is None:
-            window = int(min(self.n_iter_no_change, len(self.loss_curve)))
-            return -np.mean(self.loss_curve[-window:])
+            if np.isinf(self.n_iter_no_change):
+                return -self.loss_curve[-1]  # nothing hangs on it, and all losses are many
+            return -np.mean(self.loss_curve[-int(self.n_iter_no_change) :])
         self.scores.append(self.score(theta))
         self._print(f"Validation score: {self.scores[-1]:f}")
         return self.scores[-1]
