@@ -23,12 +23,6 @@ _BY_REASON = {
     "the first iteration improves on minus infinity, which starts the count": [
         ("Monitor.__init__", "self._n_without_improvement = (1)"),
     ],
-    "nothing is added to a value that is repeated, nor taken from it": [
-        (
-            "_imbalance",
-            "return anp.concatenate([(value - np.zeros(n, dtype=h.dtype)) for value in each])",
-        ),
-    ],
     "noise and its opposite have the same distribution": [
         ("noisy", "yield with_numbers(X, (rows - epsilon * noise))"),
     ],

@@ -38,18 +38,25 @@ class ClassFamily(ExponentialFamily):
     def entropy(self, h):
         return _entropy(h, family=self)
 
-    def imbalance(self, h, mean_response=None):
-        mean = self.mean(h)
+    def imbalance(self, h, mean_response=None, k=1):
         if mean_response is None:
-            # Not anp.mean, whose gradient is in float64.
-            mean = mean_response = anp.sum(mean, axis=0) / len(h)
-        else:
-            mean_response = np.asarray(mean_response, dtype=h.dtype)
-        return self._log_ratio_to_uniform(mean, mean_response)
+            return _imbalance(h, family=self, k=k)
+        return _imbalance_of_rows(h, family=self, q=np.asarray(mean_response, dtype=h.dtype))
 
     @abstractmethod
-    def _log_ratio_to_uniform(self, p, q):
-        """Expectation under p of the log-ratio of q to the uniform distribution. Traceable."""
+    def _log_ratio_to_uniform(self, q):
+        """The log-ratio of q to the uniform distribution.
+
+        Parameters
+        ----------
+        q : ndarray of shape (..., K)
+
+        Returns
+        -------
+        yes, no : float or ndarray of shape (..., K)
+            Of an outcome, and of its absence where that is an outcome too: the expectation under
+            p is the sum of ``p yes + (1 - p) no``.
+        """
 
 
 @differentiable
@@ -57,6 +64,28 @@ def _entropy(h, *, family):
     # The negative log-likelihood is linear in y: its mean is its value at the mean.
     value, _ = family.nll_and_gradient(family._mean(h), h)
     return value, lambda g: (-g[:, None] * family.fisher(h, h),)
+
+
+@differentiable
+def _imbalance(h, *, family, k):
+    q = np.add.reduce(family._mean(h).reshape(k, len(h) // k, -1), axis=1) / (len(h) // k)
+    yes, no = family._log_ratio_to_uniform(q)
+    value = (q * yes + (1.0 - q) * no).sum(axis=-1)
+
+    def back(g):
+        # As if q were constant in the ratio: the derivatives of probabilities add up to zero.
+        of_each = np.reshape(g, (k, -1)).sum(axis=1, keepdims=True) / (len(h) // k)
+        return (family.mean_vjp(h, np.repeat(of_each * (yes - no), len(h) // k, axis=0)),)
+
+    return value[0] if k == 1 else np.repeat(value, len(h) // k), back
+
+
+@differentiable
+def _imbalance_of_rows(h, *, family, q):
+    yes, no = family._log_ratio_to_uniform(q)
+    p = family._mean(h)
+    value = (p * yes + (1.0 - p) * no).sum(axis=-1)
+    return value, lambda g: (family.mean_vjp(h, g[:, None] * (yes - no)),)
 
 
 class Bernoulli(ClassFamily):
@@ -94,8 +123,8 @@ class Bernoulli(ClassFamily):
     def mean_jacobian(self, h):
         return diagonal(self.mean(h) * self.mean(-h))
 
-    def _log_ratio_to_uniform(self, p, q):
-        return _sum_log(p, q, 2.0) + _sum_log(1.0 - p, 1.0 - q, 2.0)
+    def _log_ratio_to_uniform(self, q):
+        return _log(2.0 * q), _log(2.0 * (1.0 - q))
 
 
 class Categorical(ClassFamily):
@@ -147,13 +176,13 @@ class Categorical(ClassFamily):
         apart = anp.einsum("ni,nj->nij", p, p) * (1.0 - np.eye(h.shape[1], dtype=h.dtype))
         return diagonal(anp.sum(apart, axis=2)) - apart
 
-    def _log_ratio_to_uniform(self, p, q):
-        return _sum_log(p, q, q.shape[0])
+    def _log_ratio_to_uniform(self, q):
+        return _log(q.shape[-1] * q), 0.0
 
 
-def _sum_log(p, q, count):
-    """Sum of ``p log(count q)`` over the last axis, finite where q is zero. Traceable."""
-    return anp.sum(p * anp.log(count * q + np.finfo(q.dtype).tiny), axis=-1)
+def _log(q):
+    """The logarithm, finite where q is zero."""
+    return np.log(q + np.finfo(q.dtype).tiny)
 
 
 def _top(h):

@@ -129,7 +129,7 @@ class Likelihood(ABC):
         """
         return np.zeros(len(h), dtype=h.dtype)
 
-    def imbalance(self, h, mean_response=None):
+    def imbalance(self, h, mean_response=None, k=1):
         """KL divergence of the mean response over rows from the uniform one. Traceable in h.
 
         It is zero for real targets and counts, none of which is more usual than another.
@@ -139,14 +139,18 @@ class Likelihood(ABC):
         h : ndarray of shape (n, K)
         mean_response : ndarray of shape (T,), optional
             Mean response q over all rows, of which those of `h` are some. It is a constant.
+        k : int, default=1
+            Networks side by side, whose rows lie one after the other, each with a mean response
+            of its own. Only used if `mean_response` is None.
 
         Returns
         -------
         value : float or ndarray of shape (n,)
-            The divergence for the rows of `h` if `mean_response` is None. Otherwise one number
-            for each row, linear in its response, with the sum of ``mu log(count q)`` over the
-            classes. If q is the mean response, the average of these over all rows is the
-            divergence, and the average of their gradients is its gradient.
+            The divergence for the rows of `h` if `mean_response` is None, and for each of several
+            networks, at each of its rows, that for its rows. Otherwise one number for each row,
+            linear in its response, with the sum of ``mu log(count q)`` over the classes. If q is
+            the mean response, the average of these over all rows is the divergence, and the
+            average of their gradients is its gradient.
         """
         return 0.0 if mean_response is None else np.zeros(len(h), dtype=h.dtype)
 

@@ -2,8 +2,6 @@
 
 from numbers import Real
 
-import autograd.numpy as anp
-import numpy as np
 from sklearn.base import clone
 from sklearn.utils._param_validation import Interval, StrOptions
 
@@ -148,14 +146,5 @@ class VAT(OutputDistance):
         if not (of_entropy or of_balance):
             return cost
         h = outputs.h[: outputs.n]  # not held, unlike the target of the divergence
-        balance = _imbalance(likelihood, h, outputs.mean_response, network.n_members)
+        balance = likelihood.imbalance(h, outputs.mean_response, network.n_members)
         return cost + of_entropy * likelihood.entropy(h) + of_balance * balance
-
-
-def _imbalance(likelihood, h, mean_response, k):
-    """Imbalance of the rows of h; each of k members is to be balanced by itself."""
-    if k == 1:
-        return likelihood.imbalance(h, mean_response)
-    n = h.shape[0] // k
-    each = [likelihood.imbalance(h[i * n : (i + 1) * n]) for i in range(k)]
-    return anp.concatenate([value + np.zeros(n, dtype=h.dtype) for value in each])
