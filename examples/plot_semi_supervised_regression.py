@@ -40,7 +40,11 @@ def main():
     marked[known] = y[known] + 0.02 * rng.normal(size=len(known))
 
     settings = {
-        "None": {"penalty": None, "max_iter": 3 if options.fast else 3000},
+        "None": {
+            "penalty": None,
+            "missing_label": None,
+            "max_iter": 3 if options.fast else 3000,
+        },
         "c2c": {
             "penalty": "c2c",
             "alpha": 0.3,

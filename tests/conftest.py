@@ -1,6 +1,9 @@
 """Settings for all tests: one BLAS thread, so that timing and rounding are repeatable."""
 
 import os
+import runpy
+import sys
+from pathlib import Path
 
 # Before numpy loads its BLAS; worker processes inherit it.
 for variable in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"):
@@ -13,10 +16,25 @@ from threadpoolctl import threadpool_limits
 
 threadpool_limits(1)
 
+EXAMPLES = Path(__file__).parent.parent / "examples"
+
 
 @pytest.fixture
 def rng():
     return np.random.default_rng(0)
+
+
+@pytest.fixture
+def run_example(pyplot, tmp_path, monkeypatch, capsys):
+    """Run a script of the examples in its fast form: what it prints, and the picture it saves."""
+
+    def run(name):
+        script, picture = EXAMPLES / f"plot_{name}.py", tmp_path / "picture.png"
+        monkeypatch.setattr(sys, "argv", [str(script), "--output", str(picture), "--fast"])
+        runpy.run_path(str(script), run_name="__main__")
+        return capsys.readouterr().out, picture
+
+    return run
 
 
 @pytest.fixture

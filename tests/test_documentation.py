@@ -4,7 +4,6 @@ import ast
 import doctest
 import inspect
 import re
-import subprocess
 import sys
 import warnings
 from pathlib import Path
@@ -240,13 +239,11 @@ def test_the_citation_is_of_this_version():
     assert re.search(r"^version: (.*)$", citation, re.MULTILINE)[1] == skc2c.__version__
 
 
-def test_quickstart_example_runs_and_draws(tmp_path):
-    script = ROOT / "examples" / "plot_quickstart.py"
-    command = [sys.executable, str(script), "--output", str(tmp_path / "picture.png"), "--fast"]
-    out = subprocess.run(command, capture_output=True, text=True, check=True, cwd=ROOT).stdout
+def test_quickstart_example_runs_and_draws(run_example):
+    out, picture = run_example("quickstart")
     for name in ("c2c", "jacobian", "vat", "noise", "MLPClassifier", "MLPRegressor"):
         assert name in out
-    assert (tmp_path / "picture.png").stat().st_size > 20_000
+    assert picture.stat().st_size > 20_000
 
 
 # What a page needs beyond the package.
@@ -269,12 +266,10 @@ def test_examples_of_a_page_run(page, tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("subject", ["moons", "digits", "regression"])
-def test_semi_supervised_examples_run_and_draw(tmp_path, subject):
-    script = ROOT / "examples" / f"plot_semi_supervised_{subject}.py"
-    command = [sys.executable, str(script), "--output", str(tmp_path / "picture.png"), "--fast"]
-    out = subprocess.run(command, capture_output=True, text=True, check=True, cwd=ROOT).stdout
+def test_semi_supervised_examples_run_and_draw(run_example, subject):
+    out, picture = run_example(f"semi_supervised_{subject}")
     assert "vat" in out
-    assert (tmp_path / "picture.png").stat().st_size > 10_000
+    assert picture.stat().st_size > 10_000
 
 
 @pytest.mark.parametrize(
@@ -289,12 +284,10 @@ def test_semi_supervised_examples_run_and_draw(tmp_path, subject):
         ("theory_noise", r"\| digits, tanh \| other \|"),
     ],
 )
-def test_example_runs_and_draws(name, printed, tmp_path):
-    script = ROOT / "examples" / f"plot_{name}.py"
-    command = [sys.executable, str(script), "--output", str(tmp_path / "picture.png"), "--fast"]
-    out = subprocess.run(command, capture_output=True, text=True, check=True, cwd=ROOT).stdout
+def test_example_runs_and_draws(name, printed, run_example):
+    out, picture = run_example(name)
     assert re.search(printed, out)
-    assert (tmp_path / "picture.png").stat().st_size > 20_000
+    assert picture.stat().st_size > 20_000
 
 
 # Codes of numpydoc's validation that are switched off, and why.

@@ -1,7 +1,5 @@
 """Recipes for people in a hurry: a data frame as it comes, through skrub's `tabular_pipeline`."""
 
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -103,11 +101,8 @@ def test_parameters_are_tuned_through_the_pipeline(returned):
     assert search.best_params_["c2cclassifier__alpha"] in (0.0, 1.0)
 
 
-def test_example_runs_and_draws(tmp_path):
-    pytest.importorskip("matplotlib")
-    script = ROOT / "examples" / "plot_tabular_dataframe.py"
-    command = [sys.executable, str(script), "--output", str(tmp_path / "picture.png"), "--fast"]
-    out = subprocess.run(command, capture_output=True, text=True, check=True, cwd=ROOT).stdout
+def test_example_runs_and_draws(run_example):
+    out, picture = run_example("tabular_dataframe")
     for name in ("C2CClassifier", "HistGradientBoosting", "MLPClassifier"):
         assert f"| {name} |" in out
-    assert (tmp_path / "picture.png").stat().st_size > 10_000
+    assert picture.stat().st_size > 10_000

@@ -261,7 +261,7 @@ class C2CAutoencoder(FittedAutoencoder):
         >>> from sklearn.datasets import load_iris
         >>> from skc2c import C2CAutoencoder
         >>> X, _ = load_iris(return_X_y=True)
-        >>> C2CAutoencoder(2, random_state=0).fit(X).transform(X).shape
+        >>> C2CAutoencoder(2, max_iter=100, random_state=0).fit(X).transform(X).shape
         (150, 2)
         """
         self._validate_params()

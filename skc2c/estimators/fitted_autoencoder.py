@@ -34,7 +34,7 @@ class FittedAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseE
         >>> from sklearn.datasets import load_iris
         >>> from skc2c import C2CAutoencoder
         >>> X, _ = load_iris(return_X_y=True)
-        >>> C2CAutoencoder(2, random_state=0).fit(X).transform(X[:5]).shape
+        >>> C2CAutoencoder(2, max_iter=100, random_state=0).fit(X).transform(X[:5]).shape
         (5, 2)
         """
         X = self._check_X(X)
@@ -59,7 +59,7 @@ class FittedAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseE
         >>> from sklearn.datasets import load_iris
         >>> from skc2c import C2CAutoencoder
         >>> X, _ = load_iris(return_X_y=True)
-        >>> autoencoder = C2CAutoencoder(2, random_state=0).fit(X)
+        >>> autoencoder = C2CAutoencoder(2, max_iter=100, random_state=0).fit(X)
         >>> back = autoencoder.inverse_transform(autoencoder.transform(X))
         >>> bool(((back - X) ** 2).sum() < 0.05 * ((X - X.mean(axis=0)) ** 2).sum())
         True
@@ -96,7 +96,7 @@ class FittedAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseE
         >>> from sklearn.datasets import load_iris
         >>> from skc2c import C2CAutoencoder
         >>> X, _ = load_iris(return_X_y=True)
-        >>> autoencoder = C2CAutoencoder(2, random_state=0).fit(X)
+        >>> autoencoder = C2CAutoencoder(2, max_iter=100, random_state=0).fit(X)
         >>> unlike, like = autoencoder.reconstruction_error([[9.0, 0.0, 9.0, 0.0], X[0]])
         >>> bool(unlike > 10 * like)
         True
@@ -127,8 +127,8 @@ class FittedAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseE
         >>> from sklearn.datasets import load_iris
         >>> from skc2c import C2CAutoencoder
         >>> X, _ = load_iris(return_X_y=True)
-        >>> wide, narrow = (C2CAutoencoder(k, random_state=0).fit(X).score(X) for k in (2, 1))
-        >>> narrow < wide < 0
+        >>> models = [C2CAutoencoder(k, max_iter=100, random_state=0).fit(X) for k in (1, 2)]
+        >>> models[0].score(X) < models[1].score(X) < 0
         True
         """
         return -float(self.reconstruction_error(X).mean(dtype=np.float64))
