@@ -11,6 +11,7 @@ from sklearn.preprocessing import StandardScaler
 
 from skc2c import C2C, VAT, C2CClassifier, C2CRegressor
 from skc2c.data.rows import Rows
+from skc2c.estimators import training
 from skc2c.estimators.worth_of_unlabeled import confidence, do_good, do_harm
 from skc2c.likelihoods import Bernoulli
 from skc2c.network.input_scaling import robust_scaling
@@ -99,6 +100,16 @@ def test_unlabelled_rows_are_done_without_where_they_do_harm(rng):
     clf = C2CClassifier(**small, penalty="vat", missing_label=-1, random_state=0).fit(X, marked)
     assert clf.alpha_ < 1.0
     assert clf.score(X, y) > 0.9
+
+
+@pytest.mark.parametrize("alpha", ["auto", 3.0])
+def test_unlabelled_rows_are_done_without_where_a_class_is_lost(blobs, monkeypatch, alpha):
+    """Unless a strength is asked for: then a warning says so, and no more is done."""
+    monkeypatch.setattr(training, "collapse", lambda *arguments: "there it never predicts 2")
+    X, marked, _ = blobs(60)
+    small = {"hidden_layer_sizes": (10,), "max_iter": 40, "random_state": 0, "alpha": alpha}
+    clf = C2CClassifier(**small, penalty="vat", missing_label=-1).fit(X, marked)
+    assert (clf.alpha_ < 1.0) == (alpha == "auto")
 
 
 def test_of_many_labels_scores_out_of_fold_remain(blobs):

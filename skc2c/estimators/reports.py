@@ -3,13 +3,10 @@
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 
-from skc2c.estimators.targets import Known
-from skc2c.estimators.training_data import evenly
+from skc2c.estimators.worth_of_unlabeled import collapse
 from skc2c.messages import warn
 from skc2c.penalties import NoPenalty
 
-# Rows of the pool that are looked at for a collapse: enough to see a class of a few per cent.
-_SAMPLE = 2000
 # A network that was best within so many epochs has hardly been trained.
 _TOO_SOON = 2
 
@@ -58,26 +55,13 @@ def report_of_several(estimator, ingredients, training, found):
 
 def _warn_of_collapse(estimator, targets, train, pool, networks):
     """Warn if outputs on the pool are all but constant, or a class is lost there."""
-    if pool is None:
-        return
-    lost = targets.lost(_mean_output(networks, pool), _known(networks, train))
+    lost = collapse(targets, train, pool, networks)
     if lost is not None:
         warn(
             f"{type(estimator).__name__} has collapsed on the rows without a label: {lost}. Lower "
             f"alpha={estimator.alpha} or epsilon={estimator.epsilon}{targets.other_cure}; or "
             "train for longer, if that was short."
         )
-
-
-def _known(networks, train):
-    some = train.take(evenly(len(train), _SAMPLE))
-    return Known(_mean_output(networks, some), some.y)
-
-
-def _mean_output(networks, rows):
-    """Output at some of the rows."""
-    X = rows.take(evenly(len(rows), _SAMPLE)).X
-    return np.sum([weight * network.forward(theta, X) for network, theta, weight in networks], 0)
 
 
 def divergence_message(estimator, ingredients, error):

@@ -27,7 +27,7 @@ from skc2c.estimators.ingredients import Ingredients, Previous, without_unlabele
 from skc2c.estimators.intervals import conformal_attributes
 from skc2c.estimators.reports import report, report_of_several
 from skc2c.estimators.training_data import TrainingData
-from skc2c.estimators.worth_of_unlabeled import can_judge, confidence, do_good, do_harm
+from skc2c.estimators.worth_of_unlabeled import can_judge, collapse, confidence, do_good, do_harm
 from skc2c.fitting import CrossFit, cross_fit, fit
 from skc2c.machine.processes import InProcesses, n_processes
 from skc2c.machine.threads import blas_threads_taken, map_in_order
@@ -137,7 +137,10 @@ class _Trial(NamedTuple):
 
 
 def _train_few(estimator, plain, few, call, folds):
-    """Train networks on all labels and on rows without one, unless these are seen to do harm."""
+    """Train networks on all labels and on rows without one, unless these are seen to do harm.
+
+    They do if the labelled rows that folds leave out say so, or if a class is lost among them.
+    """
     whole = assemble_few(estimator, few, all_rows(estimator, few, folds))
     fits = _fits_with_folds(estimator, plain, few, folds)
     end = _start(call, fits, further=1)
@@ -152,6 +155,8 @@ def _train_few(estimator, plain, few, call, folds):
         out_of_fold = out_of_fold_attributes(*judged, call.data)
         whole = replace(whole, units=judged.training.units)
     found = _train_several(estimator, few, whole, call, end)
+    if len(trials) == 2 and _has_collapsed(few, whole, found):
+        return _reported(estimator, *trials[1], call)
     return _reported(estimator, few, whole, found, call) | out_of_fold
 
 
@@ -170,6 +175,11 @@ def _is_seen(judgement, trials):
     """Whether it holds of the fits with and without the unlabelled rows, if both were made."""
     outputs = [trial.found.outputs for trial in trials]
     return len(trials) == 2 and judgement(trials[0].training.plan, *outputs)
+
+
+def _has_collapsed(ingredients, training, found):
+    plan = training.plan
+    return collapse(ingredients.targets, plan.rows, plan.pool, found.networks) is not None
 
 
 def _alone(estimator, ingredients, folds):

@@ -1,8 +1,10 @@
-"""Whether rows without a label help: what the labelled rows that folds leave out say."""
+"""Whether rows without a label help, or do harm."""
 
 import numpy as np
 from scipy.optimize import minimize_scalar
 
+from skc2c.estimators.targets import Known
+from skc2c.estimators.training_data import evenly
 from skc2c.fitting import loss_of, losses_of
 
 # Labelled rows that a fold must leave out to tell whether the unlabelled ones help: of fewer, one
@@ -10,6 +12,8 @@ from skc2c.fitting import loss_of, losses_of
 _FEWEST_LEFT_OUT = 10
 # Where the factor of the outputs is sought: a hundredfold either way covers all that is sensible.
 _LOG_FACTORS = (-4.6, 4.6)
+# Rows that are looked at for a collapse: enough to see a class of a few per cent.
+_SAMPLE = 2000
 
 
 def can_judge(folds):
@@ -87,3 +91,34 @@ def _is_larger(plan, outputs, others):
     share = plan.rows.weight[plan.left_out] / plan.rows.weight[plan.left_out].sum()
     mean = share @ difference
     return bool(mean > np.sqrt(share**2 @ (difference - mean) ** 2))
+
+
+def collapse(targets, train, pool, networks):
+    """What is lost where there is no label.
+
+    Parameters
+    ----------
+    targets : Targets
+    train : Rows
+        With a label.
+    pool : Rows or None
+        Without one.
+    networks : list of tuple
+        Network, parameters and weight of each.
+
+    Returns
+    -------
+    lost : str or None
+        Words for outputs that are all but constant on the pool, or a class that is all but never
+        predicted there; None if there is nothing of the kind.
+    """
+    if pool is None:
+        return None
+    some = train.take(evenly(len(train), _SAMPLE))
+    return targets.lost(_mean_output(networks, pool), Known(_mean_output(networks, some), some.y))
+
+
+def _mean_output(networks, rows):
+    """Output at some of the rows."""
+    X = rows.take(evenly(len(rows), _SAMPLE)).X
+    return np.sum([weight * network.forward(theta, X) for network, theta, weight in networks], 0)
