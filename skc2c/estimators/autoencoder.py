@@ -9,6 +9,7 @@ from sklearn.utils.validation import validate_data
 from skc2c.estimators.autoencoder_fit import train
 from skc2c.estimators.fitted_autoencoder import FittedAutoencoder
 from skc2c.estimators.perceptron import FLOATS, Perceptron, of_X, replace_fitted
+from skc2c.estimators.shared_docstrings import shared_docstrings
 from skc2c.machine.memory import keep_freed_memory
 from skc2c.network import ACTIVATIONS
 from skc2c.random_streams import advance_with
@@ -22,6 +23,7 @@ _SHARED = (
 )
 
 
+@shared_docstrings
 class C2CAutoencoder(FittedAutoencoder):
     """Autoencoder whose code changes little around the data.
 
@@ -43,15 +45,13 @@ class C2CAutoencoder(FittedAutoencoder):
         Number of units in each hidden layer of the encoder; the decoder has the same in reverse
         order. With ``()`` and an identity `code_activation` the autoencoder is linear.
 
-    activation : {'identity', 'logistic', 'tanh', 'relu', 'softplus', 'elu', 'gelu', 'silu'}, \
-            default='silu'
+    activation : {activation_names}, default='silu'
         Activation function of the hidden layers.
 
-    code_activation : {'identity', 'logistic', 'tanh', 'relu', 'softplus', 'elu', 'gelu', 'silu'}, \
-            default='identity'
+    code_activation : {activation_names}, default='identity'
         Activation function of the code.
 
-    penalty : {'c2c', 'jacobian', 'vat', 'ladder', 'noise'}, Penalty or None, default='c2c'
+    penalty : {penalty_names}, Penalty or None, default='c2c'
         How the code is kept smooth. For other settings pass an object: `C2C`, `Jacobian`, `VAT`,
         `Ladder`, `Noise`, or your own subclass of `Penalty`. Penalties that need no label look
         at the code, which they take for the mean of a normal distribution of unit variance;
@@ -78,7 +78,7 @@ class C2CAutoencoder(FittedAutoencoder):
         Strength of the weight decay: ``l2 / (2 n) ||weights||^2`` is added to the mean loss of the
         n training rows.
 
-    solver : {'adam', 'lbfgs'} or Solver, default='adam'
+    solver : {solver_names} or Solver, default='adam'
         ``'adam'``: mini-batch Adam, whose learning rate falls to zero in the course of the fit.
         ``'lbfgs'``: L-BFGS on all rows. For other settings pass an object such as
         ``skc2c.solvers.Adam(schedule="constant")``.

@@ -1,10 +1,11 @@
-"""The parts of the class docstrings that the two estimators have in common."""
+"""What the class docstrings of the estimators have in common."""
 
 import re
 import textwrap
 
 from skc2c.network import ACTIVATIONS
 from skc2c.penalties import PENALTIES
+from skc2c.solvers import SOLVERS
 
 PARTS = {
     "parameters": """
@@ -91,7 +92,7 @@ init_scale : float, default=1.0
     initial weights leave the output of hidden units as it is, but let these weights change
     faster at the same learning rate.
 
-solver : {'adam', 'lbfgs'} or Solver, default='adam'
+solver : {solver_names} or Solver, default='adam'
     ``'adam'``: mini-batch Adam. ``'lbfgs'``: L-BFGS on all rows, which may be faster for a few
     hundred rows. With L-BFGS, random perturbations are drawn once and kept; adversarial ones
     are recomputed every 20 steps. For other settings pass an object such as
@@ -281,18 +282,18 @@ training, ladder networks and others", 2016.
 
 
 def shared_docstrings(cls):
-    """Class decorator: replace each ``{name}`` line by the part of that name."""
+    """Class decorator: put parts for lines ``{part}``, and names for ``{kind_names}``."""
     for documented in (cls, cls.fit):
         if documented.__doc__ is not None:  # python -OO strips docstrings
             text = re.sub(r"^( *)\{(\w+)\}$", _part, documented.__doc__, flags=re.MULTILINE)
-            documented.__doc__ = text
+            documented.__doc__ = re.sub(r"\{(\w+)_names\}", _names, text)
     return cls
 
 
 def _part(match):
-    indent, name = match.groups()
-    text = PARTS[name].strip()
-    for mark, table in {"{penalty_names}": PENALTIES, "{activation_names}": ACTIVATIONS}.items():
-        names = ", ".join(repr(key) for key in table if key is not None)
-        text = text.replace(mark, f"{{{names}}}")
-    return textwrap.indent(text, indent)
+    return textwrap.indent(PARTS[match[2]].strip(), match[1])
+
+
+def _names(match):
+    table = {"activation": ACTIVATIONS, "penalty": PENALTIES, "solver": SOLVERS}[match[1]]
+    return f"{{{', '.join(repr(name) for name in table if name is not None)}}}"

@@ -54,6 +54,7 @@ class C2C(OutputDistance):
     'response'
     """
 
+    name = "c2c"
     # Chosen on two moons and digits (docs/semi_supervised.md).
     few_labels = FewLabels(alpha=10.0, radius=0.37)
     _parameter_constraints = {

@@ -40,6 +40,7 @@ class Jacobian(Perturbing):
     >>> reg = C2CRegressor(penalty=Jacobian(perturbation="adversarial"), solver="lbfgs")
     """
 
+    name = "jacobian"
     needs_no_label = True
     needs_jacobian = True
     n_copies = 0

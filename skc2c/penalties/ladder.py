@@ -71,6 +71,7 @@ class Ladder(Nearby):
     ... )
     """
 
+    name = "ladder"
     _parameter_constraints = {
         "perturbation": PERTURBATION,
         "n_perturbations": COUNT,

@@ -39,6 +39,7 @@ class Noise(Perturbing):
     >>> clf = C2CClassifier(penalty=Noise(perturbation="adversarial"), epsilon=0.1)
     """
 
+    name = "noise"
     has_cost = False
     n_copies = 0
     takes_sparse = True

@@ -50,6 +50,8 @@ class Penalty(BaseEstimator, ABC):
 
     Attributes
     ----------
+    name : str
+        What the parameter `penalty` of an estimator calls it, of those in this package.
     follows_theta : bool, default=True
         Whether the probe depends on theta, as adversarial perturbations do. L-BFGS then asks
         for a new probe every few steps and restarts. A penalty that draws its
@@ -285,6 +287,7 @@ class Perturbing(Penalty):
 class NoPenalty(Penalty):
     """No penalty: a plain network."""
 
+    name = None
     follows_theta = False
     has_cost = False
     n_copies = 0

@@ -71,6 +71,7 @@ class VAT(OutputDistance):
     >>> clf = C2CClassifier(penalty=VAT(n_power_iterations=2))
     """
 
+    name = "vat"
     holds_clean = True
     _parameter_constraints = {
         "perturbation": PERTURBATION,

@@ -1,10 +1,10 @@
 """How to go downhill on a flat vector: one file a solver, and the table of their names.
 
 To add a solver: subclass `Solver`, or `StochasticSolver` if it takes a step a batch, in a file of
-its own, and add a line to ``SOLVERS``.
+its own, with a ``name``.
 """
 
-from skc2c.named_objects import named_object
+from skc2c.named_objects import named_classes, named_object
 from skc2c.solvers.adam import Adam
 from skc2c.solvers.lbfgs import LBFGS
 from skc2c.solvers.monitor import Monitor
@@ -30,7 +30,7 @@ __all__ = [
     "make_solver",
 ]
 
-SOLVERS = {"adam": Adam, "lbfgs": LBFGS}
+SOLVERS = named_classes(__name__, Solver)
 
 
 def make_solver(solver):

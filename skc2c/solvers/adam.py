@@ -42,6 +42,7 @@ class Adam(StochasticSolver):
     >>> clf = C2CClassifier(solver=Adam(schedule="cosine"), learning_rate_init=0.003)
     """
 
+    name = "adam"
     _parameter_constraints = {
         "beta_1": [_RATE_OF_DECAY],
         "beta_2": [_RATE_OF_DECAY],

@@ -63,6 +63,7 @@ class LBFGS(Solver):
     >>> reg = C2CRegressor(solver=LBFGS(max_fun=1000))
     """
 
+    name = "lbfgs"
     _parameter_constraints = {"max_fun": [Interval(Integral, 1, None, closed="left"), None]}
 
     def __init__(self, max_fun=None):
