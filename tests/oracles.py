@@ -1,5 +1,6 @@
 """Slow, obvious versions of what the package computes: plain autograd and plain numpy."""
 
+import itertools
 import sys
 import threading
 from itertools import pairwise
@@ -65,6 +66,23 @@ VARIANTS = [
     VAT(entropy_weight=0.5, balance_weight=0.4),
     Ladder(n_perturbations=3),
 ]
+
+
+def in_pairs(*axes):
+    """Tuples in which every two values of different axes meet, if not every three.
+
+    For tests of what depends on two things at a time: the third comes from elsewhere.
+    """
+    sizes = [len(axis) for axis in axes]
+    met, rows = set(), []
+    for row in itertools.product(*map(range, sizes)):
+        shifted = tuple((i + sum(row[:axis])) % sizes[axis] for axis, i in enumerate(row))
+        pairs = set(itertools.combinations(enumerate(shifted), 2))
+        if not pairs <= met:
+            met |= pairs
+            rows.append(tuple(axis[i] for axis, i in zip(axes, shifted, strict=True)))
+    return rows
+
 
 # One network on the rows as they are, with a penalty of fixed strength: the estimator of the paper.
 PLAIN = {

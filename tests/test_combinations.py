@@ -206,7 +206,11 @@ hardly_trained = pytest.mark.filterwarnings(
 @pytest.mark.parametrize("solver", SOLVERS)
 @pytest.mark.parametrize("feature", FEATURES)
 def test_a_feature_does_what_it_does_alone(feature, solver, penalty):
-    for other, cls in itertools.product(FEATURES, TARGETS):
+    # The kinds of targets in turn, so that each meets each feature, solver and penalty.
+    kinds = itertools.cycle(TARGETS)
+    if list(PENALTIES).index(penalty) % 2:
+        next(kinds)
+    for other, cls in zip(FEATURES, kinds, strict=False):
         if other == feature or frozenset((other, feature)) in EXCLUSIVE:
             continue
         if "class_weight" in (feature, other) and cls is C2CRegressor:

@@ -243,7 +243,7 @@ ONE = {
     "alpha": 0.1,
     "epsilon": 0.1,
     "batch_size": 50,
-    "max_iter": 30,
+    "max_iter": 20,
     "random_state": 0,
 }
 quick = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")

@@ -21,9 +21,9 @@ def top_eigenvalue(J, middle):
 
 def mean_over_draws(penalty, network, likelihood, theta, X, epsilon, rng):
     """Mean of R(x) over very many perturbations, and four times its standard error."""
-    many = clone(penalty).set_params(n_perturbations=20_000)
+    many = clone(penalty).set_params(n_perturbations=10_000)
     value = roughness(many, network, likelihood, theta, X, epsilon, rng)
-    return value, 4 * value / np.sqrt(20_000)
+    return value, 4 * value / np.sqrt(10_000)
 
 
 # ------------------------------------------------------------------ random perturbations

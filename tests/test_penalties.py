@@ -17,6 +17,7 @@ from oracles import (
     charges,
     draw_for,
     draw_network,
+    in_pairs,
 )
 from sklearn.base import clone
 
@@ -37,13 +38,15 @@ gaussian = LIKELIHOODS["squared_error"]
 # --------------------------------------------------------------------------- value and probe
 
 
-@each_charging
-@each_likelihood
-@pytest.mark.parametrize("activation", SMOOTH)
-@pytest.mark.parametrize("hidden", [(), (5, 4)], ids=str)
+@pytest.mark.parametrize(
+    ("penalty", "loss", "activation", "hidden"),
+    in_pairs(CHARGING, list(LIKELIHOODS), SMOOTH, [(), (5, 4)]),
+    ids=str,
+)
 def test_gradient_equals_finite_differences_with_the_probe_held(
-    rng, penalty, likelihood, activation, hidden
+    rng, penalty, loss, activation, hidden
 ):
+    likelihood = LIKELIHOODS[loss]
     network, theta, X, y = draw_for(rng, likelihood, hidden, activation, n=5)
     theta = add_parameters(penalty, network, theta, rng)
     probe = penalty.probe(network, likelihood, theta, X, y, 0.4, rng)

@@ -50,7 +50,7 @@ def test_same_random_state_same_result(task, solver):
 @pytest.mark.parametrize("task", ["multiclass", "real"])
 def test_the_number_of_threads_makes_no_difference(task, shape, solver):
     fitted = []
-    for n_threads in (1, 2, 3):
+    for n_threads in (1, 3):
         with threadpool_limits(n_threads, user_api="blas"):
             fitted.append(fit(task, solver, **shape))
     for other in fitted[1:]:

@@ -2,7 +2,7 @@
 
 import itertools
 
-from oracles import PLAIN
+from oracles import PLAIN, in_pairs
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from skc2c import C2CAutoencoder, C2CClassifier, C2CRegressor
@@ -21,8 +21,8 @@ def single(cls, **parameters):
 ESTIMATORS = [
     *(
         single(cls, penalty=penalty, solver=solver)
-        for cls, penalty, solver in itertools.product(
-            (C2CClassifier, C2CRegressor), PENALTIES, SOLVERS
+        for cls, penalty, solver in in_pairs(
+            [C2CClassifier, C2CRegressor], list(PENALTIES), list(SOLVERS)
         )
     ),
     *(
@@ -31,7 +31,7 @@ ESTIMATORS = [
     ),
     *(
         C2CAutoencoder(2, (10,), max_iter=6, penalty=penalty, solver=solver)
-        for penalty, solver in itertools.product(PENALTIES, SOLVERS)
+        for penalty, solver in zip(PENALTIES, itertools.cycle(SOLVERS), strict=False)
     ),
     # Several networks, with all that is chosen for them.
     *(

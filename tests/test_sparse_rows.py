@@ -126,11 +126,11 @@ def test_expectation_is_that_of_noise_on_the_rows(rng, penalty, epsilon):
     directions = rng.normal(size=(4, len(theta)))
 
     def draws(term):
-        found = [term.on_batch(theta, np.arange(6), rng) for _ in range(800)]
+        found = [term.on_batch(theta, np.arange(6), rng) for _ in range(400)]
         return np.array([[value, *(directions @ gradient)] for value, gradient in found])
 
     behind, before = draws(term), draws(as_array(term))
-    error = np.sqrt((behind.var(axis=0) + before.var(axis=0)) / 800)
+    error = np.sqrt((behind.var(axis=0) + before.var(axis=0)) / 400)
     assert (np.abs(behind.mean(axis=0) - before.mean(axis=0)) < 5 * error).all()
 
 

@@ -15,6 +15,7 @@ from oracles import (
     assert_gradient,
     draw_term,
     forward,
+    in_pairs,
     negative_log_likelihood,
     run_in_threads,
 )
@@ -76,12 +77,13 @@ def test_value_is_the_sum_of_its_three_parts(rng, likelihood):
     assert_allclose(on_all_rows(without_labels, theta, 0)[0], 0.7 * rough + decay)
 
 
-@pytest.mark.parametrize("name", PENALTIES, ids=str)
-@each_likelihood
-@pytest.mark.parametrize("activation", SMOOTH)
-@pytest.mark.parametrize("hidden", HIDDEN, ids=str)
-def test_gradient_equals_finite_differences(rng, name, likelihood, activation, hidden):
-    penalty = PENALTIES[name]()
+@pytest.mark.parametrize(
+    ("name", "loss", "activation", "hidden"),
+    in_pairs(list(PENALTIES), list(LIKELIHOODS), SMOOTH, HIDDEN),
+    ids=str,
+)
+def test_gradient_equals_finite_differences(rng, name, loss, activation, hidden):
+    penalty, likelihood = PENALTIES[name](), LIKELIHOODS[loss]
     term, theta = draw_term(rng, penalty, likelihood, hidden, activation)
     rows = term.rows
     probe = penalty.probe(term.network, likelihood, theta, rows.X, rows.y, 0.4, rng)

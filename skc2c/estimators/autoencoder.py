@@ -193,7 +193,7 @@ class C2CAutoencoder(FittedAutoencoder):
     >>> from sklearn.decomposition import PCA
     >>> from skc2c import C2CAutoencoder
     >>> X, _ = load_digits(return_X_y=True)
-    >>> autoencoder = C2CAutoencoder(n_components=8, random_state=0).fit(X[:1000])
+    >>> autoencoder = C2CAutoencoder(8, max_iter=100, random_state=0).fit(X[:1000])
     >>> autoencoder.transform(X[1000:]).shape
     (797, 8)
     >>> pca = PCA(n_components=8).fit(X[:1000])
