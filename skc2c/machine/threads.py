@@ -38,8 +38,8 @@ def blas_threads_taken():
     if _mine.n_threads is not None:  # taken by this thread further out
         yield _mine.n_threads
         return
+    _taken.enter()
     try:
-        _taken.enter()
         if not _taken.spare.acquire(blocking=False):
             yield 1
             return
@@ -156,8 +156,12 @@ class _Taken:
     def enter(self):
         with self.lock:
             self.n_inside += 1
-            if self.n_inside == 1:
-                self._take()
+            try:
+                if self.n_inside == 1:
+                    self._take()
+            except BaseException:  # such as an interrupt
+                self._leave()
+                raise
 
     def _take(self):
         n = n_threads()
@@ -169,10 +173,13 @@ class _Taken:
 
     def leave(self):
         with self.lock:
-            self.n_inside -= 1
-            if self.n_inside == 0:
-                self.restore()
-            _let_others_set_limits()
+            self._leave()
+
+    def _leave(self):
+        self.n_inside -= 1
+        if self.n_inside == 0:
+            self.restore()
+        _let_others_set_limits()
 
     def restore(self):
         """Give BLAS its threads back, if that has not happened."""
