@@ -28,9 +28,12 @@ from skc2c import C2C, VAT, C2CClassifier, C2CRegressor, Jacobian, Noise
 from skc2c.data.rows import Rows
 from skc2c.likelihoods import Categorical, Gaussian
 from skc2c.machine.threads import map_in_order
-from skc2c.network import Network
+from skc2c.network import Members, Network
 from skc2c.objective import Objective, Term
+from skc2c.objective.members import MembersTerm
 from skc2c.penalties import NoPenalty
+from skc2c.random_streams import MemberStreams
+from skc2c.solvers import Adam
 
 try:
     import in_torch
@@ -241,6 +244,44 @@ def _repeated(call, times):
     return lambda: seconds(lambda: [call() for _ in range(times)]) / times
 
 
+# ------------------------------------------------------------------ networks side by side
+
+
+def members(rounds, repeats=200):
+    """A training step of four networks in one pass, over that of a single one."""
+    rows = []
+    for name, limit in (("tiny", 2.0), ("tabular", 3.2)):
+        contestants = {
+            k: _repeated(training_step(TASKS[name], k), repeats) for k in ("alone", 1, 4)
+        }
+        times = interleave(contestants, rounds)
+        rows.append([name, *_verdict("", times, 4, "alone", limit)[1:]])
+        rows.append([f"{name}, in a group of one", *_verdict("", times, 1, "alone", None)[1:]])
+    return [
+        "## A training step of four networks side by side, over that of one: c2c, float32",
+        markdown(["", "ratio", "asked", ""], rows),
+    ]
+
+
+def training_step(task, k):
+    """A step of Adam on a batch, of one network ("alone") or of k side by side."""
+    X, y = task.data("float32")
+    rows, own = Rows(X, y[:, None], np.ones(task.n)), np.arange(task.n)
+    settings = {"likelihood": Gaussian(), "penalty": C2C(), "epsilon": 0.3, "rows": rows}
+    network, rng = Network(task.units, "relu"), np.random.default_rng(0)
+    theta, batch = network.initialize(rng, np.float32), np.arange(task.batch_size)
+    if k == "alone":
+        term = Term(network, alpha=0.03, l2=1.0, **settings)
+    else:
+        each = {"alpha": np.full(k, 0.03), "l2": np.ones(k), "n_per_pass": task.n}
+        network = Members(task.units, "relu", k=k)
+        term = MembersTerm(network, members=[own] * k, **each, **settings)
+        theta, batch = np.tile(theta, k), np.tile(batch, (k, 1))
+        rng = MemberStreams([np.random.default_rng(i) for i in range(k)])
+    step = Adam().stepper(theta)
+    return lambda: step(theta, term.on_batch(theta, batch, rng)[1], 0.001)
+
+
 def evaluate(objective, theta, threads):
     with threadpool_limits(threads):
         return seconds(lambda: objective.on_all_rows(theta, seed=0))
@@ -334,7 +375,7 @@ def prediction(rounds, n=1_000_000, D=50):
     return [f"## predict_proba of {n} x {D}: milliseconds", markdown(header, rows)]
 
 
-TABLES = {f.__name__: f for f in (training, step, lbfgs, growth, prediction)}
+TABLES = {f.__name__: f for f in (training, step, members, lbfgs, growth, prediction)}
 
 
 def main():

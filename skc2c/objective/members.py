@@ -89,8 +89,12 @@ class MembersTerm(Term):
     def _weights(self, rows, n):
         """Each row's share of the weight of its member, as an estimate from n rows."""
         share = rows.weight.reshape(len(self.members), n) / self._weight_of_members[:, None]
-        counts = np.array([len(rows) for rows in self.members])
-        return (share * (counts / n)[:, None]).ravel().astype(rows.X.dtype)
+        return (share * (self._counts / n)[:, None]).ravel().astype(rows.X.dtype)
+
+    @cached_property
+    def _counts(self):
+        """How many rows each member has, (k,)."""
+        return np.array([len(rows) for rows in self.members])
 
     def _add_decay(self, theta, gradient):
         """Add the L2 term's part to the gradient."""
