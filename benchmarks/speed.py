@@ -22,7 +22,15 @@ from in_numpy import JacobianProducts, Products, value_and_gradient
 from plain import PLAIN
 from sklearn.neural_network import MLPClassifier, MLPRegressor
 from threadpoolctl import threadpool_limits
-from timing import environment, interleave, log_slope, markdown, seconds, spread
+from timing import (
+    environment,
+    interleave,
+    log_slope,
+    markdown,
+    processor_seconds,
+    seconds,
+    spread,
+)
 
 from skc2c import C2C, VAT, C2CClassifier, C2CRegressor, Jacobian, Noise
 from skc2c.data.rows import Rows
@@ -240,8 +248,8 @@ def step(rounds, repeats=100):
     ]
 
 
-def _repeated(call, times):
-    return lambda: seconds(lambda: [call() for _ in range(times)]) / times
+def _repeated(call, times, measure=seconds):
+    return lambda: measure(lambda: [call() for _ in range(times)]) / times
 
 
 # ------------------------------------------------------------------ networks side by side
@@ -252,7 +260,8 @@ def members(rounds, repeats=200):
     rows = []
     for name, limit in (("tiny", 2.0), ("tabular", 3.2)):
         contestants = {
-            k: _repeated(training_step(TASKS[name], k), repeats) for k in ("alone", 1, 4)
+            k: _repeated(training_step(TASKS[name], k), repeats, processor_seconds)
+            for k in ("alone", 1, 4)
         }
         times = interleave(contestants, rounds)
         rows.append([name, *_verdict("", times, 4, "alone", limit)[1:]])

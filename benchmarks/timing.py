@@ -16,6 +16,13 @@ def seconds(run):
     return time.perf_counter() - start
 
 
+def processor_seconds(run):
+    """How much time of the processor one call takes, whatever else the machine does."""
+    start = time.process_time()
+    run()
+    return time.process_time() - start
+
+
 def interleave(contestants, rounds):
     """Time every contestant once a round, A B C, B C A, ...
 
