@@ -56,6 +56,12 @@ SETTINGS = {
         **NORMALIZED_TOP,
     },
     "ladder, normalised, long": {
+        "penalty": Ladder(normalized_top=True, layer_noise=0.3, noisy_loss=True),
+        "alpha": 2.0,
+        **NORMALIZED_TOP,
+        "max_iter": 50,
+    },
+    "ladder, less noise": {
         "penalty": Ladder(normalized_top=True, layer_noise=0.2, noisy_loss=True),
         "alpha": 2.0,
         **NORMALIZED_TOP,

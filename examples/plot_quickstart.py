@@ -80,7 +80,7 @@ def draw_moons(path, fast):
     ]
     figure, axes = plt.subplots(1, 4, figsize=(14, 3.6), sharey=True, layout="constrained")
     for axis, (name, settings) in zip(axes, panels, strict=True):
-        long = {"l2": 0.01, "max_iter": 100 if fast else 2000}
+        long = {"l2": 0.01, "max_iter": 20 if fast else 2000}
         long |= {"tol": 0, "learning_rate_init": 0.001}
         clf = C2CClassifier((100, 100), random_state=0, **PLAIN | long | settings).fit(X, y)
         proba = clf.predict_proba(grid.reshape(-1, 2))[:, 1].reshape(grid.shape[:2])
@@ -104,7 +104,7 @@ def main():
     parser.add_argument("--fast", action="store_true", help="only show that it runs")
     arguments = parser.parse_args()
     warnings.simplefilter("ignore", ConvergenceWarning)
-    settings = SETTINGS | ({"max_iter": 20} if arguments.fast else {})
+    settings = SETTINGS | ({"max_iter": 5} if arguments.fast else {})
     compare(
         "load_digits: negative log-loss (larger is better)",
         load_digits(return_X_y=True),
