@@ -13,7 +13,7 @@ from numpy.testing import assert_array_equal
 from oracles import LIKELIHOODS, PLAIN, VARIANTS, draw_term
 from threadpoolctl import threadpool_limits
 
-from skc2c import C2CRegressor
+from skc2c import C2C, C2CRegressor
 from skc2c.machine import threads
 from skc2c.machine.threads import blas_threads_taken, map_in_order, n_threads
 from skc2c.network import blocks
@@ -117,6 +117,25 @@ def test_a_fit_takes_the_threads_once(monkeypatch):
     settings = {"hidden_layer_sizes": (200,), "solver": "lbfgs", "max_iter": 5}
     C2CRegressor(**PLAIN | settings, random_state=0).fit(X, X[:, 0])
     assert len(taken) == 1
+
+
+@needs_blas
+@pytest.mark.parametrize(("width", "expected"), [(10, 1), (900, 2)])
+def test_small_products_of_batches_are_not_shared(width, expected):
+    """Threads that wait for each other on busy cores cost more than they save."""
+    seen = []
+
+    class Watching(C2C):
+        def probe(self, *arguments):
+            seen.append(n_threads())
+            return super().probe(*arguments)
+
+    X = np.random.default_rng(0).normal(size=(100, width))
+    settings = {"hidden_layer_sizes": (100,), "max_iter": 2, "batch_size": 100}
+    with threadpool_limits(2):
+        C2CRegressor(**PLAIN | settings | {"penalty": Watching()}).fit(X, X[:, 0])
+        assert n_threads() == 2
+    assert set(seen) == {expected}
 
 
 @contextmanager

@@ -185,7 +185,7 @@ def fit(plan, state=None):
         parts.append(problem.parts())
         return monitor(theta, loss)
 
-    with np.errstate(over="ignore", invalid="ignore"), _threads(plan.solver):
+    with np.errstate(over="ignore", invalid="ignore"), _threads(plan):
         descent = plan.solver.minimize(
             problem,
             plan.theta if state is None else state["theta"],
@@ -198,9 +198,17 @@ def fit(plan, state=None):
     return _record(descent, monitor, parts, streams, problem)
 
 
-def _threads(solver):
-    # Batches are too small to share; blocks of all rows are not.
-    return nullcontext() if solver.is_stochastic else blas_threads_taken()
+# Multiplications in a product of a batch with a kernel from which on BLAS shares it among threads.
+# With fewer there is little to gain, and much to lose on cores that are busy or not there (in a
+# container, say): products of 100 rows, 64 columns and 100 units then took a hundred times as long.
+_WORTH_SHARING = 2**23
+
+
+def _threads(plan):
+    """Hold BLAS to one thread, unless its products are large."""
+    kernel = max(layer.n_in * layer.n_out for layer in plan.network.layers)
+    is_large = plan.batch_size * kernel >= _WORTH_SHARING
+    return nullcontext() if plan.solver.is_stochastic and is_large else blas_threads_taken()
 
 
 def _restored(streams, state):
