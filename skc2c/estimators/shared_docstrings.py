@@ -95,7 +95,7 @@ init_scale : float, default=1.0
 solver : {solver_names} or Solver, default='adam'
     ``'adam'``: mini-batch Adam. ``'lbfgs'``: L-BFGS on all rows, which may be faster for a few
     hundred rows. With L-BFGS, random perturbations are drawn once and kept; adversarial ones
-    are recomputed every 20 steps. For other settings pass an object such as
+    are recomputed after at most 20 steps. For other settings pass an object such as
     ``skc2c.solvers.Adam(beta_1=0.8)``.
 
 batch_size : int or 'auto', default='auto'

@@ -19,9 +19,6 @@ STEPS_PER_ROUND = 20
 # times as high with a radius of one (96 fits of two small tasks with four adversarial penalties).
 _STARTS = 10
 
-# Rounds in a row that may end higher, each half as long as the one before.
-_FAILURES = 8
-
 # Relative change of the objective below which scipy stops: a few units of rounding, so that
 # the gradient decides.
 _FTOL = 64 * np.finfo(np.float64).eps
@@ -141,21 +138,24 @@ class _Rounds(_Run):
 
     def to_the_end(self, tol):
         best = start = self._start()
-        recent, steps, n_failures = [start.value], STEPS_PER_ROUND, 0
+        recent, steps = [start.value], STEPS_PER_ROUND
         while True:
             left = min(steps, self.max_iter - self.n_iter)
             result = self._descend(start.theta, start.evaluate, tol, left)
             start = self._start()
             best = min(best, start, key=lambda one: one.value)
-            if self.stopped or self.is_used_up or result.nit == 0 or n_failures == _FAILURES:
+            if self.stopped or self.is_used_up or result.nit == 0:
+                message = self._complaint(result)
                 break
-            if start.value > max(recent):
-                start, steps, n_failures = best, max(1, steps // 2), n_failures + 1
-            else:
-                steps, n_failures = min(2 * steps, STEPS_PER_ROUND), 0
-                recent = [*recent, start.value][-_STARTS:]
+            if start.value <= max(recent):
+                steps, recent = min(2 * steps, STEPS_PER_ROUND), [*recent, start.value][-_STARTS:]
+            elif steps > 1:
+                start, steps = best, steps // 2
+            else:  # a single step from the best start: another round would be the same
+                message = _NO_LOWER
+                break
         self.latest, self.loss = best.theta, best.value
-        return _NO_LOWER if n_failures == _FAILURES else self._complaint(result)
+        return message
 
     def _start(self):
         """Hold whatever depends on theta at the latest point, and evaluate there."""
