@@ -81,13 +81,23 @@ VARIANTS = {
     "ladder": {"penalty": "ladder"},
     "lbfgs": {"solver": "lbfgs"},
 }
+# Other settings, each in place of a default: measured only if they are asked for.
+TRIED = {
+    "cv-3": {"cv": 3},
+    "cv-8": {"cv": 8},
+    "units-64": {"hidden_layer_sizes": (64,)},
+    "units-200": {"hidden_layer_sizes": (200,)},
+    "silu": {"activation": "silu"},
+    "rate-0.02": {"learning_rate_init": 0.02},
+    "batch-100": {"batch_size": 100},
+}
 BEHIND_A_SCALER = {"no-scaling", "scaler"}
 
 
 def ours(name, is_regression, threads):
     """C2CClassifier or C2CRegressor."""
     kind = C2CRegressor if is_regression else C2CClassifier
-    model = kind(random_state=0, **VARIANTS[name])
+    model = kind(random_state=0, **{**VARIANTS, **TRIED}[name])
     return make_pipeline(StandardScaler(), model) if name in BEHIND_A_SCALER else model
 
 
@@ -132,7 +142,7 @@ class Contestant(NamedTuple):
 OURS = ("skc2c", "autograd", "scikit-learn", "numpy", "scipy")
 TORCH = ("pytabkit", "torch", "numpy")
 CONTESTANTS = {
-    **{name: Contestant(partial(ours, name), OURS) for name in VARIANTS},
+    **{name: Contestant(partial(ours, name), OURS) for name in (*VARIANTS, *TRIED)},
     "mlp": Contestant(partial(mlp, 500)),
     "mlp-200": Contestant(partial(mlp, 200)),
     "hgb": Contestant(hgb),
@@ -356,7 +366,8 @@ def parsed(arguments):
     parser.add_argument(
         "--contestants",
         type=names,
-        help=f"separated by commas, of {', '.join(CONTESTANTS)}; default: all that are installed",
+        help=f"separated by commas, of {', '.join(CONTESTANTS)}; "
+        "default: all that are installed, with the default settings or without an ingredient",
     )
     parser.add_argument("--sets", type=names, default=[], help="only these, separated by commas")
     parser.add_argument("--skip", type=names, default=[], help="all sets but these")
@@ -378,10 +389,11 @@ def main(arguments=None):
     results = Results(options.results, settings)
     if options.report:
         options.contestants = options.contestants or list(CONTESTANTS)
-        print(report(results.records, options, variants=list(VARIANTS)))
+        print(report(results.records, options, variants=[*VARIANTS, *TRIED]))
         return
     if not options.contestants:
-        options.contestants = [name for name, c in CONTESTANTS.items() if c.is_available]
+        found = [name for name, c in CONTESTANTS.items() if c.is_available]
+        options.contestants = [name for name in found if name not in TRIED]
     # For libraries that are loaded later; the limits below are for those that are loaded now.
     os.environ["OMP_NUM_THREADS"] = str(options.threads)
     with threadpool_limits(options.threads), warnings.catch_warnings():

@@ -14,7 +14,7 @@ from skc2c.data.rows import Rows
 from skc2c.estimators import training
 from skc2c.estimators.worth_of_unlabeled import confidence, do_good, do_harm
 from skc2c.likelihoods import Bernoulli
-from skc2c.network.input_scaling import robust_scaling
+from skc2c.network.input_scaling import robust_scaling, standard_scaling
 
 # Fits are too short to settle.
 pytestmark = pytest.mark.filterwarnings("ignore:.*has collapsed")
@@ -103,13 +103,30 @@ def test_unlabelled_rows_are_done_without_where_they_do_harm(rng):
 
 
 @pytest.mark.parametrize("alpha", ["auto", 3.0])
-def test_unlabelled_rows_are_done_without_where_a_class_is_lost(blobs, monkeypatch, alpha):
+@pytest.mark.parametrize("sign", ["collapse", "gives_up"])
+def test_unlabelled_rows_are_done_without_where_a_class_is_lost(blobs, monkeypatch, sign, alpha):
     """Unless a strength is asked for: then a warning says so, and no more is done."""
-    monkeypatch.setattr(training, "collapse", lambda *arguments: "there it never predicts 2")
+    monkeypatch.setattr(training, sign, lambda *arguments: "there it hardly ever predicts 2")
     X, marked, _ = blobs(60)
     small = {"hidden_layer_sizes": (10,), "max_iter": 40, "random_state": 0, "alpha": alpha}
     clf = C2CClassifier(**small, penalty="vat", missing_label=-1).fit(X, marked)
     assert (clf.alpha_ < 1.0) == (alpha == "auto")
+
+
+def test_classes_are_compared_on_the_same_rows(blobs, monkeypatch):
+    """On all of them: the networks of the labelled rows alone scale them by these alone."""
+    compared = []
+    monkeypatch.setattr(training, "gives_up", lambda *arguments: compared.append(arguments))
+    for other_sign in ("do_harm", "collapse"):
+        monkeypatch.setattr(training, other_sign, lambda *arguments: None)
+    X, marked, _ = blobs(60)
+    C2CClassifier(**QUICK, penalty="vat", missing_label=-1).fit(X, marked)
+    [(_, (pool, networks), (pool_alone, networks_alone))] = compared
+    by_all, by_labelled = standard_scaling(X, np.ones(200)), robust_scaling(X[:60], np.ones(60))
+    for rows, scaling in ((pool, by_all), (pool_alone, by_labelled)):
+        np.testing.assert_allclose(rows.take(np.arange(200)).X, scaling.transform(X), rtol=1e-4)
+    assert len(networks) == len(networks_alone) == 4
+    assert networks[0] is not networks_alone[0]
 
 
 def test_of_many_labels_scores_out_of_fold_remain(blobs):

@@ -143,13 +143,29 @@ def test_a_lost_class_is_named():
     known = Known(h, np.eye(10)[which])
     assert targets.lost(h, known) is None
     lost = h[~np.isin(which, [3, 7])]
-    assert "never predicts 3, 7" in targets.lost(lost, known)
+    assert "hardly ever predicts 3, 7" in targets.lost(lost, known)
     assert targets.lost(h[:1].repeat(50, axis=0), known) == "its predictions are all but constant"
     # A frequent class is lost even if it is not predicted where it is known,
-    assert "never predicts 3, 7" in targets.lost(lost, Known(lost, known.y))
+    assert "hardly ever predicts 3, 7" in targets.lost(lost, Known(lost, known.y))
     # but a rare one is not: of 3 and of 7 there are 4 rows among 168.
     rare = np.concatenate([lost, np.eye(10)[[3, 7]].repeat(4, axis=0) * 5, lost])
     assert targets.lost(lost, Known(lost, np.sign(rare))) is None
+
+
+@pytest.mark.parametrize(
+    ("n_alone", "n_left", "given_up"),
+    [(100, 29, True), (100, 30, False), (3, 0, True), (2, 0, False), (0, 0, False)],
+)
+def test_a_class_is_given_up_that_others_find(n_alone, n_left, given_up):
+    """Three in ten of the rows are enough to keep it, and two in a hundred are too few to tell."""
+    n = 1000 if n_alone == 100 else 100
+    h, alone = (
+        np.eye(3)[np.where(np.arange(n) < m, 2, np.arange(n) % 2)] for m in (n_left, n_alone)
+    )
+    assert ClassTargets(np.arange(3), False).gives_up(h, alone) == given_up
+    one = alone[:, 2:] - 0.5, h[:, 2:] - 0.5
+    assert ClassTargets(np.arange(2), False).gives_up(one[1], one[0]) == given_up
+    assert not ClassTargets(np.arange(3), True).gives_up(h, alone)
 
 
 @pytest.mark.parametrize(("n_rare", "is_lost"), [(24, False), (26, True)])

@@ -27,7 +27,14 @@ from skc2c.estimators.ingredients import Ingredients, Previous, without_unlabele
 from skc2c.estimators.intervals import conformal_attributes
 from skc2c.estimators.reports import report, report_of_several
 from skc2c.estimators.training_data import TrainingData
-from skc2c.estimators.worth_of_unlabeled import can_judge, collapse, confidence, do_good, do_harm
+from skc2c.estimators.worth_of_unlabeled import (
+    can_judge,
+    collapse,
+    confidence,
+    do_good,
+    do_harm,
+    gives_up,
+)
 from skc2c.fitting import CrossFit, cross_fit, fit
 from skc2c.machine.processes import InProcesses, n_processes
 from skc2c.machine.threads import blas_threads_taken, map_in_order
@@ -154,10 +161,10 @@ def _train_few(estimator, plain, few, call, folds):
         judged = _with_confidence(trials[0]) if can_judge(folds) else trials[0]
         out_of_fold = out_of_fold_attributes(*judged, call.data)
         whole = replace(whole, units=judged.training.units)
-    found = _train_several(estimator, few, whole, call, end)
-    if len(trials) == 2 and _has_collapsed(few, whole, found):
+    fitted = _Trial(few, whole, _train_several(estimator, few, whole, call, end))
+    if len(trials) == 2 and _loses_a_class(fitted, trials[1]):
         return _reported(estimator, *trials[1], call)
-    return _reported(estimator, few, whole, found, call) | out_of_fold
+    return _reported(estimator, *fitted, call) | out_of_fold
 
 
 def _trials(estimator, fits, call, end):
@@ -177,9 +184,15 @@ def _is_seen(judgement, trials):
     return len(trials) == 2 and judgement(trials[0].training.plan, *outputs)
 
 
-def _has_collapsed(ingredients, training, found):
-    plan = training.plan
-    return collapse(ingredients.targets, plan.rows, plan.pool, found.networks) is not None
+def _loses_a_class(fitted, alone):
+    """Whether a class is lost on the rows without a label, be it only by learning from them."""
+    targets, plan = fitted.ingredients.targets, fitted.training.plan
+    networks = fitted.found.networks
+    if collapse(targets, plan.rows, plan.pool, networks) is not None:
+        return True
+    as_alone = replace(alone.ingredients, unlabeled=fitted.ingredients.unlabeled)
+    pool = as_alone.pool(alone.training.rows)
+    return gives_up(targets, (plan.pool, networks), (pool, alone.found.networks))
 
 
 def _alone(estimator, ingredients, folds):

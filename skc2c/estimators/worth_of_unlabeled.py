@@ -118,6 +118,24 @@ def collapse(targets, train, pool, networks):
     return targets.lost(_mean_output(networks, pool), Known(_mean_output(networks, some), some.y))
 
 
+def gives_up(targets, fitted, alone):
+    """Whether a class is given up on the pool that networks find which do not learn from it.
+
+    Parameters
+    ----------
+    targets : Targets
+    fitted, alone : tuple of (Rows, list of tuple)
+        The pool, as each of the two fits scales it, and network, parameters and weight of each.
+
+    Returns
+    -------
+    given_up : bool
+    """
+    pool, networks = fitted
+    pool_alone, networks_alone = alone
+    return targets.gives_up(_mean_output(networks, pool), _mean_output(networks_alone, pool_alone))
+
+
 def _mean_output(networks, rows):
     """Output at some of the rows."""
     X = rows.take(evenly(len(rows), _SAMPLE)).X

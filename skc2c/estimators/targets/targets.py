@@ -121,6 +121,20 @@ class Targets(ABC):
         lost : str or None
         """
 
+    def gives_up(self, h, alone):
+        """Whether outputs on the pool leave out what those of the labelled rows alone find there.
+
+        Parameters
+        ----------
+        h, alone : ndarray of shape (n, K)
+            Of the same rows.
+
+        Returns
+        -------
+        given_up : bool
+        """
+        return False
+
     def strata(self, y):
         """Labels by which to stratify held-out rows, if any."""
         return None
