@@ -1,24 +1,28 @@
 """Permutation-invariant MNIST with 100, 1,000 and all labels.
 
-Usage: python benchmarks/mnist.py [--npz FILE] [--labels 100 1000 all] [--draws 3]
-           [--settings NAME ...] [--minutes 30] [--validation] [--output FILE]
+Usage: python benchmarks/mnist.py [--npz FILE] [--labels 100 1000 all] [--draws 3] [--first-draw 0]
+           [--settings NAME ...] [--set KEY=VALUE ...] [--minutes 30] [--validation]
+           [--output FILE]
 
 The data come from fetch_openml, or from an .npz file with X (n, 784 or n, 28, 28; 0 to 255)
 and y; the last 10,000 rows are held out. With --validation, they are left out altogether, and the
 last 1,000 rows before them are held out instead: settings are chosen on these. Pixels are divided
 by 255, centred and, but for the estimator by default, projected on their leading principal
-components (computed without labels, not whitened, so that distances stay those of the images). Runs
+components (computed without labels, not whitened, so that distances stay those of the images).
+--set changes the settings of every row: `--set max_iter=15 penalty__gradient_distance=2.0`. Runs
 that would not end within the minutes given are left out. Prints one Markdown table with the
 settings of every row; seconds are those of the processor, not of the clock.
 """
 
 import argparse
+import ast
 import time
 import warnings
 from pathlib import Path
 
 import numpy as np
 from plain import PLAIN
+from sklearn.base import clone
 from sklearn.datasets import fetch_openml
 from sklearn.decomposition import PCA
 from sklearn.exceptions import ConvergenceWarning
@@ -131,14 +135,17 @@ def mark(y, n_labels, seed):
     return marked
 
 
-def complete(name, n_labels):
+def complete(name, n_labels, changes):
     """All settings of a row of the table."""
-    if name == "by default":
-        return SETTINGS[name]
-    settings = {**COMMON, **SETTINGS[name]}
+    settings = SETTINGS[name] if name == "by default" else {**COMMON, **SETTINGS[name]}
     if settings["penalty"] is None and n_labels != "all":
         settings |= {"max_iter": 3000}  # of one batch each
-    return settings
+    settings = {key: clone(value, safe=False) for key, value in settings.items()}
+    of_penalty = {key for key in changes if key.startswith("penalty__")}
+    if of_penalty:
+        own = {key.removeprefix("penalty__"): changes[key] for key in of_penalty}
+        settings["penalty"].set_params(**own)
+    return settings | {key: changes[key] for key in changes.keys() - of_penalty}
 
 
 def error(settings, n_labels, seed, X, y, X_test, y_test):
@@ -155,10 +162,10 @@ def error(settings, n_labels, seed, X, y, X_test, y_test):
     return 100 * (1 - clf.score(X_test, y_test)), time.process_time() - start
 
 
-def table_row(name, n_labels, draws, deadline, data):
+def table_row(name, n_labels, options, deadline, data):
     """Means over draws of the labels, as far as time allows."""
-    settings, errors, took = complete(name, n_labels), [], 0.0
-    for seed in range(draws):
+    settings, errors, took = complete(name, n_labels, dict(options.set)), [], 0.0
+    for seed in range(options.first_draw, options.first_draw + options.draws):
         if time.perf_counter() + took > deadline:
             break
         figure, took = error(settings, n_labels, seed, *data)
@@ -170,12 +177,23 @@ def table_row(name, n_labels, draws, deadline, data):
     return [n_labels, name, mean, shown, f"{took:.0f}", said]
 
 
+def change(text):
+    """Name and value of a setting, from KEY=VALUE."""
+    key, value = text.split("=", 1)
+    try:
+        return key, ast.literal_eval(value)
+    except ValueError:
+        return key, value
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--npz")
     parser.add_argument("--labels", nargs="+", default=["100", "1000", "all"])
     parser.add_argument("--draws", type=int, default=3)
+    parser.add_argument("--first-draw", type=int, default=0, help="the seed of the first one")
     parser.add_argument("--settings", nargs="+", choices=SETTINGS, default=list(SETTINGS))
+    parser.add_argument("--set", nargs="+", type=change, default=[], metavar="KEY=VALUE")
     parser.add_argument("--minutes", type=float, default=30.0)
     parser.add_argument("--validation", action="store_true")
     parser.add_argument("--output", type=Path)
@@ -185,7 +203,7 @@ def main():
     deadline = time.perf_counter() + 60 * options.minutes
     for n_labels in options.labels:
         for name in options.settings:
-            lines.append(table_row(name, n_labels, options.draws, deadline, data))
+            lines.append(table_row(name, n_labels, options, deadline, data))
             print(lines[-1], flush=True)
     header = ["labels", "", "test error, %", "draws", "processor seconds a run", "settings"]
     text = markdown(header, lines) + "\n"

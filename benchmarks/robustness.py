@@ -197,11 +197,11 @@ def attacked(model, rows):
     arguments = rows.X_test, rows.y_test, rows.radii
     outcome = {"ours": survivors(model, *arguments)}
     outcome["both"] = outcome["ours"]
-    if not isinstance(model, Perceptron):
-        return outcome
     if find_spec("foolbox"):
         outcome["foolbox"] = foolbox_survivors(model, *arguments)
         outcome["both"] = outcome["ours"] & outcome["foolbox"]
+    if not isinstance(model, Perceptron):
+        return outcome
     outcome["by_norms"], outcome["by_slopes"] = certified(model, *arguments)
     for name in ("by_norms", "by_slopes"):
         broken = outcome[name] & ~outcome["both"]

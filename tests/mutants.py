@@ -1,11 +1,13 @@
 """Mutation testing: do the tests notice when one operator or number of the package changes?
 
 Usage: python tests/mutants.py [--rooms objective fitting ...] [--per-file 30] [--seed 0]
+           [--since REVISION]
 
-Works on a copy of the checkout, in one process and on one thread. Each mutant is tried against the
-tests of its room, which stop at the first failure. A survivor is printed with its line: it is
-a missing test, unless the change makes no difference that anybody could see. Those of which that
-has been argued are in `argued_mutants.py`, and are counted apart.
+Works on a copy of the checkout, in one process and on one thread; with --since, on lines only that
+have changed since a revision. Each mutant is tried against the tests of its room, which stop at the
+first failure. A survivor is printed with its line: it is a missing test, unless the change makes no
+difference that anybody could see. Those of which that has been argued are in `argued_mutants.py`,
+and are counted apart.
 """
 
 import argparse
@@ -32,7 +34,8 @@ ROOMS = {
     "estimators/targets": "test_targets test_classifier test_regressor* test_self_tuning*",
     "solvers": "test_adam test_lbfgs test_monitor test_schedules test_solvers test_fitting",
     "penalties": "test_nearby test_ladder test_jacobian_penalty test_noise test_probes "
-    "test_distances test_perturbations test_penalties test_term test_cost test_documentation",
+    "test_distances test_perturbations test_penalties test_term test_gamma_model test_far_direction "
+    "test_cost test_documentation",
     "plots": "test_plots_*",
     "likelihoods": "test_likelihoods test_regressor* test_self_tuning*",
 }
@@ -145,10 +148,10 @@ class Room:
             self.files.sort(key=lambda file: file != failure)
         return failure is None
 
-    def try_file(self, path, count, seed):
-        """Try some mutants of a file: how many, and the survivors."""
+    def try_file(self, path, count, seed, lines):
+        """Try some mutants of a file, of these lines: how many, and the survivors."""
         source = path.read_text()
-        found = list(mutants(source))
+        found = [mutant for mutant in mutants(source) if mutant.line in lines]
         chosen = random.Random(f"{seed} {path.name}").sample(found, min(count, len(found)))
         survivors = []
         for mutant in chosen:
@@ -158,6 +161,16 @@ class Room:
                 report(path.relative_to(self.copy), mutant)
         path.write_text(source)
         return len(chosen), survivors
+
+
+def changed_lines(path, revision):
+    """Numbers of the lines of a file that are not those of a revision; all if it is None."""
+    if revision is None:
+        return range(1, len((ROOT / path).read_text().splitlines()) + 1)
+    command = ["git", "diff", "--unified=0", revision, "--", str(path)]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+    hunks = re.findall(r"^@@ \S+ \+(\d+)(?:,(\d+))? @@", done.stdout, re.MULTILINE)
+    return {int(start) + i for start, count in hunks for i in range(int(count or 1))}
 
 
 def report(path, mutant):
@@ -179,6 +192,7 @@ def parsed_options():
     parser.add_argument("--rooms", nargs="+", default=list(ROOMS), choices=list(ROOMS))
     parser.add_argument("--per-file", type=int, default=30)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--since", metavar="REVISION")
     return parser.parse_args()
 
 
@@ -191,8 +205,9 @@ def main():
         for name in options.rooms:
             room = Room(copy, name)
             for path in sorted((copy / "skc2c" / name).glob("*.py")):
-                if path.name != "__init__.py":
-                    n, survivors = room.try_file(path, options.per_file, options.seed)
+                lines = changed_lines(path.relative_to(copy), options.since)
+                if path.name != "__init__.py" and lines:
+                    n, survivors = room.try_file(path, options.per_file, options.seed, lines)
                     argued = sum(argument(mutant) is not None for mutant in survivors)
                     counts.update(tried=n, survive=len(survivors), argued=argued)
                     print(f"{path.relative_to(copy)}: {n - len(survivors)} of {n}", flush=True)

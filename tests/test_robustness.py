@@ -106,13 +106,18 @@ def test_perceptron_and_inspection_see_the_same_network(rng, kind, n_classes):
         assert_allclose(Inspected(model).pull(X, U), copy.pull(X, U), rtol=1e-9, atol=1e-9)
 
 
-def test_foolbox_attacks_the_same_network(rng):
+@pytest.mark.parametrize("name", ["in_torch", "as_module"])
+def test_foolbox_attacks_the_same_network(rng, name):
+    """Of which it needs logits and their gradients."""
     torch = pytest.importorskip("torch")
-    from foolbox_attacks import in_torch
+    import foolbox_attacks
 
     model = perceptron(rng, (3, 7, 4))
-    X = rng.normal(size=(20, 3))
-    assert_allclose(in_torch(model)(torch.from_numpy(X)).detach().numpy(), model.logits(X))
+    X, U = torch.from_numpy(rng.normal(size=(20, 3))), torch.from_numpy(rng.normal(size=(20, 4)))
+    logits = getattr(foolbox_attacks, name)(model)(X.requires_grad_())
+    (logits * U).sum().backward()
+    assert_allclose(logits.detach().numpy(), model.logits(X.detach().numpy()))
+    assert_allclose(X.grad.numpy(), model.pull(X.detach().numpy(), U.numpy()))
 
 
 def test_what_is_out_of_the_ball_is_not_held_against_a_network(rng):
