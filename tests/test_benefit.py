@@ -30,7 +30,7 @@ BENEFITS = [
 def test_a_penalty_beats_none(script, monkeypatch, data, penalty, alpha, epsilon, margin):
     monkeypatch.setattr(script, "GRID", {"alpha": [alpha], "epsilon": [epsilon]})
     if data == "digits":  # of which there are the most rows: it shows early there
-        monkeypatch.setitem(script.SETTINGS, "max_iter", 80)
+        monkeypatch.setitem(script.SETTINGS, "max_iter", 50)
     scores = script.measure(data, penalties=(penalty,), n_jobs=1)
     assert scores[penalty][0] > scores["None"][0] + margin
 
