@@ -29,7 +29,7 @@ def main():
 
     X, y = load_digits(return_X_y=True)
     X_train, X_test, _, y_test = train_test_split(X, y, stratify=y, random_state=0)
-    epochs = 20 if options.fast else "auto"
+    epochs = 2 if options.fast else "auto"
 
     def models(width):
         network = C2CAutoencoder(width, penalty="jacobian", max_iter=epochs, random_state=0)

@@ -43,10 +43,10 @@ def draw_patients(axes, settings):
 def draw_digits(axes, fast):
     """Ten classes: one network for each penalty, which do not differ otherwise, and trees."""
     X_train, X_test, y_train, y_test = train_test_split(
-        *load_digits(return_X_y=True), test_size=0.3, random_state=0
+        *load_digits(return_X_y=True), test_size=0.1 if fast else 0.3, random_state=0
     )
     settings = {"cv": None, "alpha": 0.3, "random_state": 0, "max_iter": 2 if fast else 30}
-    trees = RandomForestClassifier(random_state=0).fit(X_train, y_train)
+    trees = RandomForestClassifier(10 if fast else 100, random_state=0).fit(X_train, y_train)
     rows = {"X": X_test, "y": y_test, "epsilons": SIZES, "random_state": 0, "ax": axes[0]}
     RobustnessDisplay.from_estimator(trees, name="forest", color="0.5", **rows)
     for color, penalty in enumerate([None, "c2c", "jacobian", "vat"]):

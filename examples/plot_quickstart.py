@@ -47,7 +47,7 @@ def search(model, penalty, scoring, fast):
     if fast:
         grid = {name: values[:1] for name, values in grid.items()}
     pipeline = Pipeline([("scale", StandardScaler()), ("net", model)])
-    return GridSearchCV(pipeline, grid, scoring=scoring, cv=3, n_jobs=2)
+    return GridSearchCV(pipeline, grid, scoring=scoring, cv=3, n_jobs=1 if fast else 2)
 
 
 def compare(title, data, ours, mlp, scoring, fast):

@@ -34,8 +34,8 @@ def main():
     warnings.filterwarnings("ignore", "invalid value encountered in divide", RuntimeWarning)
 
     X, y = load_digits(return_X_y=True)
-    settings = {"random_state": 0, **({"max_iter": 20} if options.fast else {})}
-    mlp = MLPClassifier(max_iter=50 if options.fast else 1000, random_state=0)
+    settings = {"random_state": 0, **({"max_iter": 5} if options.fast else {})}
+    mlp = MLPClassifier(max_iter=5 if options.fast else 1000, random_state=0)
     models = {
         "labelled rows alone": C2CClassifier(**settings),
         "vat": C2CClassifier(penalty="vat", missing_label=-1, **settings),

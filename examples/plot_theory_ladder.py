@@ -146,7 +146,9 @@ def main():
     warnings.simplefilter("ignore", ConvergenceWarning)  # trained for as long as is asked for
     X, y = load_digits(return_X_y=True)
     n_test = 60 if options.fast else 300
-    X, X_test, y, y_test = train_test_split(X / 16.0, y, test_size=n_test, random_state=0)
+    n_train = 400 if options.fast else len(X) - n_test
+    split = train_test_split(X / 16.0, y, train_size=n_train, test_size=n_test, random_state=0)
+    X, X_test, y, y_test = split
     ladders = {e: fitted(X, y, "ladder", e, options.fast) for e in TRAINED}
     rivals = {e: fitted(X, y, "c2c", e, options.fast) for e in TRAINED}
     check_identity(rivals[TRAINED[0]], X_test)

@@ -55,15 +55,15 @@ def diabetes():
     return X, X_test, (y - y.mean()) / y.std(), (y_test - y.mean()) / y.std()
 
 
-def digits():
+def digits(n):
     X, y = load_digits(return_X_y=True)
-    return train_test_split(X / 16.0, y, train_size=600, test_size=300, random_state=0)
+    return train_test_split(X / 16.0, y, train_size=2 * n, test_size=n, random_state=0)
 
 
 def fitted(fast):
     """Networks, each with the rows it was trained on and others."""
     settings = PLAIN | {"penalty": None, "max_iter": 20 if fast else 300, "random_state": 0}
-    of_reals, of_classes = diabetes(), digits()
+    of_reals, of_classes = diabetes(), digits(60 if fast else 300)
     shapes = {
         "diabetes, linear": ((), "tanh"),
         "diabetes, tanh": ((100,), "tanh"),
@@ -151,7 +151,7 @@ def table(found):
 def trained(activation, epsilon, fast):
     """Roughness and score of networks trained with each, of the strength that makes them equal."""
     X, X_test, y, y_test = diabetes()
-    settings = PLAIN | {"max_iter": 10 if fast else 200, "learning_rate_init": 0.01}
+    settings = PLAIN | {"max_iter": 2 if fast else 200, "learning_rate_init": 0.01}
     settings |= {"solver": Adam(schedule="cosine"), "random_state": 0}
     result = {}
     for penalty in ("noise", "c2c", "jacobian"):

@@ -81,10 +81,10 @@ def test_with_a_handful_of_labels_every_network_has_them_all(blobs, alpha, expec
 
 
 def test_unlabelled_rows_help_where_classes_are_clusters():
-    X, y = make_moons(300, noise=0.05, random_state=0)
-    marked = np.where(np.arange(300) < 10, y, -1)
-    small = {"cv": 2, "penalty": "vat", "random_state": 0}
-    clf = C2CClassifier(missing_label=-1, max_iter=500, **small).fit(X, marked)
+    X, y = make_moons(200, noise=0.05, random_state=0)
+    marked = np.where(np.arange(200) < 10, y, -1)
+    small = {"cv": 2, "penalty": "vat", "max_iter": 500, "random_state": 0}
+    clf = C2CClassifier(missing_label=-1, **small).fit(X, marked)
     assert clf.score(X, y) > 0.95
     alone = C2CClassifier(**small).fit(X[:10], y[:10])
     assert clf.score(X, y) > alone.score(X, y) + 0.05
@@ -96,7 +96,7 @@ def test_unlabelled_rows_are_done_without_where_they_do_harm(rng):
     X = X[rng.permutation(300)]
     y = (X[:, 1] * np.sign(X[:, 0]) > 3.0).astype(int)
     marked = np.where(np.arange(300) < 100, y, -1)
-    small = {"hidden_layer_sizes": (30,), "cv": 2}
+    small = {"hidden_layer_sizes": (30,), "cv": 2, "max_iter": 300}
     clf = C2CClassifier(**small, penalty="vat", missing_label=-1, random_state=0).fit(X, marked)
     assert clf.alpha_ < 1.0
     assert clf.score(X, y) > 0.9
@@ -198,14 +198,14 @@ def test_factor_is_in_the_fitted_network(blobs):
 
 
 def test_weight_decay_counts_all_rows(blobs):
-    """A strong decay leaves nothing of the weights if n counts the ten labels, much if all rows."""
+    """A strong decay leaves a quarter of the weights if n counts the labels, most if all rows."""
     X, marked, _ = blobs(10)
-    settings = QUICK | {"max_iter": 200, "penalty": "vat", "missing_label": -1, "alpha": 1.0}
+    settings = QUICK | {"max_iter": 100, "penalty": "vat", "missing_label": -1, "alpha": 1.0}
     sizes = [
         np.abs(C2CClassifier(**settings, l2=l2).fit(X, marked).coefs_[-1]).max()
         for l2 in (0.0, 10.0)
     ]
-    assert sizes[1] > 0.05 * sizes[0]
+    assert sizes[1] > 0.6 * sizes[0]
 
 
 def test_settings_that_are_left_to_the_fit():
@@ -269,6 +269,9 @@ def test_goes_with_other_settings(blobs, settings):
     assert clf.n_networks_ == 4
 
 
+BRIEF = {"penalty": "vat", "max_iter": 50, "random_state": 0}
+
+
 @pytest.fixture
 def half_labelled(rng):
     X = rng.normal(size=(80, 2))
@@ -280,8 +283,8 @@ def half_labelled(rng):
 def test_regressor_does_without_rows_that_do_no_good(half_labelled, monkeypatch):
     X, y = half_labelled
     monkeypatch.setattr("skc2c.estimators.training.do_good", lambda *_: False)
-    reg = C2CRegressor(penalty="vat", missing_label=np.nan, random_state=0).fit(X, y)
-    alone = C2CRegressor(penalty="vat", random_state=0).fit(X[:40], y[:40])
+    reg = C2CRegressor(missing_label=np.nan, **BRIEF).fit(X, y)
+    alone = C2CRegressor(**BRIEF).fit(X[:40], y[:40])
     np.testing.assert_array_equal(reg.predict(X), alone.predict(X))
     assert (reg.alpha_, reg.oob_score_) == (alone.alpha_, alone.oob_score_)
 
@@ -289,13 +292,13 @@ def test_regressor_does_without_rows_that_do_no_good(half_labelled, monkeypatch)
 def test_regressor_keeps_rows_that_do_good(half_labelled, monkeypatch):
     X, y = half_labelled
     monkeypatch.setattr("skc2c.estimators.training.do_good", lambda *_: True)
-    reg = C2CRegressor(penalty="vat", missing_label=np.nan, random_state=0).fit(X, y)
+    reg = C2CRegressor(missing_label=np.nan, **BRIEF).fit(X, y)
     np.testing.assert_array_equal(reg.input_center_, robust_scaling(X, np.ones(80)).center)
 
 
 def test_regressor_with_a_strength_that_is_given_learns_from_all_rows(half_labelled):
     X, y = half_labelled
-    reg = C2CRegressor(penalty="vat", alpha=0.3, missing_label=np.nan, random_state=0).fit(X, y)
+    reg = C2CRegressor(alpha=0.3, missing_label=np.nan, **BRIEF).fit(X, y)
     assert reg.alpha_ == 0.3
     np.testing.assert_array_equal(reg.input_center_, robust_scaling(X, np.ones(80)).center)
 

@@ -193,12 +193,12 @@ class C2CAutoencoder(FittedAutoencoder):
     >>> from sklearn.decomposition import PCA
     >>> from skc2c import C2CAutoencoder
     >>> X, _ = load_digits(return_X_y=True)
-    >>> autoencoder = C2CAutoencoder(8, max_iter=100, random_state=0).fit(X[:1000])
+    >>> autoencoder = C2CAutoencoder(8, max_iter=60, random_state=0).fit(X[:1000])
     >>> autoencoder.transform(X[1000:]).shape
     (797, 8)
     >>> pca = PCA(n_components=8).fit(X[:1000])
     >>> error_of_pca = ((X[1000:] - pca.inverse_transform(pca.transform(X[1000:]))) ** 2).mean()
-    >>> -autoencoder.score(X[1000:]) < 0.7 * float(error_of_pca)
+    >>> -autoencoder.score(X[1000:]) < 0.8 * float(error_of_pca)
     True
     """
 

@@ -103,7 +103,7 @@ class Penalty(BaseEstimator, ABC):
     ...
     ...     def value(self, network, likelihood, theta, probe, outputs):
     ...         return anp.sum(anp.abs(outputs.clean - outputs.near), axis=1)
-    >>> X = np.linspace(-1, 1, 400)[:, None]
+    >>> X = np.linspace(-1, 1, 100)[:, None]
     >>> reg = C2CRegressor(penalty=Absolute(), epsilon=0.05, solver="lbfgs", random_state=0)
     >>> reg.fit(X, np.sin(3 * X[:, 0])).score(X, np.sin(3 * X[:, 0])) > 0.9
     True
