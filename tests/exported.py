@@ -1,12 +1,14 @@
 """Fitted estimators of every kind, for the tests of what they are exported as."""
 
 import numpy as np
+import pytest
+from oracles import in_pairs
 from sklearn.datasets import load_diabetes, load_wine
 
 from skc2c import C2CClassifier, C2CRegressor
 
 X_CLASSES, CODES = load_wine(return_X_y=True)
-X_REALS, REALS = load_diabetes(return_X_y=True)
+X_REALS, REALS = (part[::4] for part in load_diabetes(return_X_y=True))
 LABELS = {
     "integers": CODES,
     "strings": np.array(["red", "rosé", "white"])[CODES],
@@ -25,6 +27,17 @@ KINDS = {
     "deep": {"hidden_layer_sizes": (5, 4), "cv": 2, "activation": "tanh"},
     "linear": {"hidden_layer_sizes": (), "cv": 2},
 }
+
+
+# Any two of a kind, a precision and labels or targets meet: layers in front of the networks and
+# what follows them are converted apart from each other.
+DTYPES = [np.float32, np.float64]
+each_classifier = pytest.mark.parametrize(
+    ("kind", "dtype", "labels"), in_pairs(list(KINDS), DTYPES, list(LABELS))
+)
+each_regressor = pytest.mark.parametrize(
+    ("kind", "dtype", "targets"), in_pairs(list(KINDS), DTYPES, list(TARGETS))
+)
 
 
 def fitted_classifier(labels="integers", dtype=np.float64, **parameters):

@@ -4,6 +4,7 @@ import ast
 import importlib.util
 import re
 import sys
+from functools import cache
 from graphlib import TopologicalSorter
 from inspect import isclass
 from pathlib import Path
@@ -66,11 +67,11 @@ def imported_modules(path):
             yield node.module
 
 
+@cache
 def imported_names(path):
     """Full names of what a file imports from modules."""
-    for node in ast.walk(tree(path)):
-        if isinstance(node, ast.ImportFrom):
-            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+    nodes = [node for node in ast.walk(tree(path)) if isinstance(node, ast.ImportFrom)]
+    return [f"{node.module}.{alias.name}" for node in nodes for alias in node.names]
 
 
 def file_of(module):

@@ -5,6 +5,7 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from oracles import PLAIN
 from scipy import sparse
+from sklearn.base import clone
 from sklearn.datasets import load_iris, make_blobs, make_multilabel_classification
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import log_loss
@@ -70,15 +71,16 @@ def test_two_classes(labels):
 @each_solver
 @pytest.mark.parametrize("penalty", PENALTIES, ids=str)
 def test_multilabel(solver, penalty):
-    X, y = make_multilabel_classification(200, n_labels=2, n_classes=3, random_state=0)
+    X, y = make_multilabel_classification(100, n_labels=2, n_classes=3, random_state=0)
     X = StandardScaler().fit_transform(X)
-    clf = quick(solver=solver, penalty=penalty).fit(X, y)
+    clf = quick(solver=solver, penalty=penalty, max_iter=50, learning_rate_init=0.01)
+    from_sparse = clone(clf).fit(X, sparse.csr_array(y))
+    clf.fit(X, y)
     assert clf.out_activation_ == "logistic"
     assert_array_equal(clf.classes_, np.arange(3))
-    assert clf.predict(X).shape == clf.predict_proba(X).shape == (200, 3)
+    assert clf.predict(X).shape == clf.predict_proba(X).shape == (100, 3)
     assert_array_equal(clf.predict(X), clf.predict_proba(X) > 0.5)
-    assert (clf.predict(X) == y).mean() > 0.8
-    from_sparse = quick(solver=solver, penalty=penalty).fit(X, sparse.csr_array(y))
+    assert (clf.predict(X) == y).mean() > 0.9
     assert_array_equal(from_sparse.predict(X), clf.predict(X))
 
 

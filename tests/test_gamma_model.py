@@ -243,7 +243,8 @@ ONE = {
     "alpha": 0.1,
     "epsilon": 0.1,
     "batch_size": 50,
-    "max_iter": 20,
+    "learning_rate_init": 0.02,
+    "max_iter": 12,
     "random_state": 0,
 }
 quick = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
@@ -251,12 +252,12 @@ quick = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarnin
 
 @pytest.fixture
 def halves(rng):
-    """Rows, and two classes of which ten rows each are known."""
-    X = rng.normal(size=(300, 2))
-    X[:150, 0] += 5.0
-    y = np.repeat([1, 0], 150)
-    marked = np.full(300, -1)
-    marked[[*range(10), *range(150, 160)]] = y[[*range(10), *range(150, 160)]]
+    """Rows, and two classes of which twenty rows each are known."""
+    X = rng.normal(size=(120, 2))
+    X[:60, 0] += 6.0
+    y = np.repeat([1, 0], 60)
+    marked = np.full(120, -1)
+    marked[[*range(20), *range(60, 80)]] = y[[*range(20), *range(60, 80)]]
     return X, y, marked
 
 
@@ -266,18 +267,18 @@ def halves(rng):
 def test_estimators_learn_with_it(halves, penalty, settings):
     X, y, marked = halves
     clf = C2CClassifier(penalty=penalty, missing_label=-1, **ONE | settings).fit(X, marked)
-    assert clf.score(X, y) > 0.97
+    assert clf.score(X, y) > 0.95
     full = C2CClassifier(penalty=penalty, **ONE | settings).fit(X, y)  # without unlabelled rows
-    assert full.score(X, y) > 0.97
+    assert full.score(X, y) > 0.95
 
 
 @quick
 def test_it_learns_numbers_as_well(rng):
     X = rng.uniform(-1, 1, size=(400, 2))
     y = np.sin(3 * X[:, 0])
-    settings = ONE | {"alpha": 0.01, "epsilon": 0.01, "max_iter": 100}
+    settings = ONE | {"alpha": 0.01, "epsilon": 0.01, "max_iter": 30}
     reg = C2CRegressor(penalty=Ladder(normalized_top=True, layer_noise=0.05), **settings)
-    assert reg.fit(X[:300], y[:300], X_unlabeled=X[300:]).score(X, y) > 0.95
+    assert reg.fit(X[:300], y[:300], X_unlabeled=X[300:]).score(X, y) > 0.93  # a line: 0.68
 
 
 @each_penalty

@@ -1,5 +1,6 @@
 """Prediction intervals of the regressor, against the definition of CV+ and their coverage."""
 
+from functools import cache
 from itertools import pairwise
 
 import numpy as np
@@ -111,14 +112,19 @@ def noisy(n, rng):
     return X, np.sin(3 * X[:, 0]) + 0.2 * np.exp(X[:, 0]) * rng.normal(size=n)
 
 
+@cache
+def fitted_to_noise(loss):
+    """A regressor, which no test changes, and further rows."""
+    rng = np.random.default_rng(0)
+    X, y = noisy(400, rng)
+    return make("real", loss=loss, batch_size=64, max_iter=40).fit(X, y), noisy(5000, rng)
+
+
 @pytest.mark.parametrize("coverage", [0.5, 0.8, 0.95])
 @pytest.mark.parametrize("loss", [loss for loss in LOSSES if loss != "poisson"])
 def test_intervals_hold_as_many_new_targets_as_they_should(loss, coverage):
     """Within four standard errors of the calibration rows' own, and of the networks' choice."""
-    rng = np.random.default_rng(0)
-    X, y = noisy(400, rng)
-    reg = make("real", loss=loss, batch_size=64, max_iter=40).fit(X, y)
-    X, y = noisy(20_000, rng)
+    reg, (X, y) = fitted_to_noise(loss)
     lower, upper = reg.predict_interval(X, coverage)
     assert abs(np.mean((lower <= y) & (y <= upper)) - coverage) < 4 * np.sqrt(
         coverage * (1 - coverage) / 400

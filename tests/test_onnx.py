@@ -13,12 +13,13 @@ onnxruntime = pytest.importorskip("onnxruntime")
 from exported import (
     CODES,
     KINDS,
-    LABELS,
     REALS,
     TARGETS,
     X_CLASSES,
     X_REALS,
     assert_agree,
+    each_classifier,
+    each_regressor,
     fitted_classifier,
     fitted_regressor,
 )
@@ -65,9 +66,7 @@ def run(estimator, X, **options):
 # ------------------------------------------------------------------------------ estimators
 
 
-@pytest.mark.parametrize("kind", KINDS)
-@each_dtype
-@pytest.mark.parametrize("labels", LABELS)
+@each_classifier
 def test_classifiers_agree(kind, dtype, labels):
     clf, X = fitted_classifier(labels, dtype, **KINDS[kind])
     found, proba = run(clf, X, zipmap=False)
@@ -75,9 +74,7 @@ def test_classifiers_agree(kind, dtype, labels):
     np.testing.assert_array_equal(found, clf.predict(X))
 
 
-@pytest.mark.parametrize("kind", KINDS)
-@each_dtype
-@pytest.mark.parametrize("targets", TARGETS)
+@each_regressor
 def test_regressors_agree(kind, dtype, targets):
     reg, X = fitted_regressor(targets, dtype, **KINDS[kind])
     (found,) = run(reg, X)

@@ -167,8 +167,8 @@ def test_several_networks_are_gone_on_with_as_one(task, hidden):
     assert model.n_iter_ == len(model.loss_curve_) == n_before + 1
     for name in ("oob_score_", "oob_prediction_", "oob_decision_function_"):
         assert not hasattr(model, name)
-    model.set_params(learning_rate_init=0.01)
-    for _ in range(40):
+    model.set_params(learning_rate_init=0.05)
+    for _ in range(10):
         model.partial_fit(rows, y)
     assert model.loss_curve_[-1] < model.loss_curve_[n_before] - 0.03
     assert model.score(rows, y) > score

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
 from oracles import run_in_threads
-from single import assert_same_fit, both, draw, each_penalty, each_solver, quick
+from single import BOTH, assert_same_fit, both, draw, each_penalty, each_solver, quick
 from sklearn.base import clone
 
 from skc2c import C2CClassifier
@@ -27,19 +27,16 @@ def test_same_random_state_same_result(cls, penalty, solver):
     assert (other.coefs_[0] != first.coefs_[0]).any()
 
 
-@both
-def test_same_random_state_same_result_in_another_process(cls):
-    X, y = draw(cls)
-    here = quick(cls, penalty="vat").fit(X, y)
+def test_same_random_state_same_result_in_another_process():
+    jobs = [(quick(cls, penalty="vat"), *draw(cls)) for cls in BOTH]
     script = (
-        "import pickle, sys; estimator, X, y = pickle.load(sys.stdin.buffer);"
-        "pickle.dump(estimator.fit(X, y), sys.stdout.buffer)"
+        "import pickle, sys; jobs = pickle.load(sys.stdin.buffer);"
+        "pickle.dump([estimator.fit(*rows) for estimator, *rows in jobs], sys.stdout.buffer)"
     )
     command = [sys.executable, "-W", "ignore", "-c", script]
-    out = subprocess.run(
-        command, input=pickle.dumps((clone(here), X, y)), stdout=subprocess.PIPE, check=True
-    )
-    assert_same_fit(here, pickle.loads(out.stdout))
+    out = subprocess.run(command, input=pickle.dumps(jobs), stdout=subprocess.PIPE, check=True)
+    for (here, *rows), there in zip(jobs, pickle.loads(out.stdout), strict=True):
+        assert_same_fit(here.fit(*rows), there)
 
 
 @both
@@ -98,6 +95,6 @@ def test_lbfgs_does_not_depend_on_the_order_or_repetition_of_rows(cls, penalty, 
     X, y = draw(cls)
     weight = rng.integers(0, 4, size=80)
     repeated = rng.permutation(np.repeat(np.arange(80), weight))
-    estimator = quick(cls, penalty=penalty, solver="lbfgs", max_iter=200)
+    estimator = quick(cls, penalty=penalty, solver="lbfgs", max_iter=50)
     weighted = clone(estimator).fit(X, y, weight)
     assert_same_fit(weighted, clone(estimator).fit(X[repeated], y[repeated]))

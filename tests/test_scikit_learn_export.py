@@ -5,7 +5,16 @@ import pickle
 import numpy as np
 import pandas as pd
 import pytest
-from exported import KINDS, LABELS, TARGETS, assert_agree, fitted_classifier, fitted_regressor
+from exported import (
+    KINDS,
+    LABELS,
+    TARGETS,
+    assert_agree,
+    each_classifier,
+    each_regressor,
+    fitted_classifier,
+    fitted_regressor,
+)
 from scipy import sparse
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
@@ -19,13 +28,10 @@ from skc2c.network import ACTIVATIONS
 
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning:skc2c")
 each_kind = pytest.mark.parametrize("kind", KINDS)
-each_dtype = pytest.mark.parametrize("dtype", [np.float32, np.float64])
 HAS_LOSSES = "loss" in MLPRegressor().get_params()  # from scikit-learn 1.7 on
 
 
-@each_kind
-@each_dtype
-@pytest.mark.parametrize("labels", LABELS)
+@each_classifier
 def test_classifiers_agree(kind, dtype, labels):
     clf, X = fitted_classifier(labels, dtype, **KINDS[kind])
     exported = clf.to_sklearn()
@@ -34,9 +40,7 @@ def test_classifiers_agree(kind, dtype, labels):
     np.testing.assert_array_equal(exported.classes_, clf.classes_)
 
 
-@each_kind
-@each_dtype
-@pytest.mark.parametrize("targets", TARGETS)
+@each_regressor
 def test_regressors_agree(kind, dtype, targets):
     reg, X = fitted_regressor(targets, dtype, **KINDS[kind])
     exported = reg.to_sklearn()

@@ -23,7 +23,7 @@ TUNED = {
     "solver": "adam",
     "batch_size": 16,
     "learning_rate_init": 0.01,
-    "max_iter": 10,
+    "max_iter": 5,
     "early_stopping": False,
     "scoring": None,
     "warm_start": False,
