@@ -17,11 +17,23 @@ _BY_REASON = {
     ],
     "a figure that was chosen by trial; its neighbour would do as well": [
         ("", "STEPS_PER_ROUND = (21)"),
+        ("", "_STARTS = (11)"),
         ("", "_EVALUATIONS_PER_STEP = (101)"),
         ("", "_FTOL = (65) * np.finfo(np.float64).eps"),
+        (
+            "_Rounds.to_the_end",
+            "steps, recent = min((3) * steps, STEPS_PER_ROUND), [*recent, start.value][-_STARTS:]",
+        ),
+        ("_Rounds.to_the_end", "start, steps = best, steps // (3)"),
     ],
     "the first iteration improves on minus infinity, which starts the count": [
         ("Monitor.__init__", "self._n_without_improvement = (1)"),
+    ],
+    "costs send no slope back from the loss, which is only to be known": [
+        (
+            "Term._penalized",
+            "gradient = back(np.array((1.0, (1.0)), value_and_loss.dtype))  # of the first alone",
+        ),
     ],
     "noise and its opposite have the same distribution": [
         ("noisy", "yield with_numbers(X, (rows - epsilon * noise))"),

@@ -139,6 +139,24 @@ def test_rounds_together_keep_to_max_iter():
     assert "max_iter=7" in descent.message
 
 
+def test_rounds_together_keep_to_max_fun():
+    """The line search that is under way is ended."""
+    calls = []
+
+    def hold(held):
+        def function(theta):
+            calls.append(theta)
+            return rosen(theta + 0.1 * held), rosen_der(theta + 0.1 * held)
+
+        return function
+
+    n, problem = 300, Problem(hold, follows_theta=True)
+    settings = {"max_iter": 1000, "tol": 1e-8}
+    descent = LBFGS(max_fun=n).minimize(problem, np.zeros(30), lambda *_: False, **settings)
+    assert f"max_fun={n}" in descent.message
+    assert n <= len(calls) < n + 20
+
+
 def test_stopping_by_the_hook_ends_all_rounds():
     descent = minimize(
         lambda held: square(-held), np.ones(3), lambda theta, loss: True, follows_theta=True

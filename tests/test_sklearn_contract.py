@@ -43,10 +43,10 @@ ESTIMATORS = [
     *(
         cls(hidden_layer_sizes=(10,), max_iter=max_iter, solver=solver, cv=cv)
         for cls, solver, max_iter, cv in (
-            (C2CClassifier, "adam", 20, 4),
-            (C2CClassifier, "lbfgs", 4, 2),
+            (C2CClassifier, "adam", 10, 4),
+            (C2CClassifier, "lbfgs", 3, 2),
             (C2CRegressor, "adam", 40, 2),
-            (C2CRegressor, "lbfgs", 5, 2),
+            (C2CRegressor, "lbfgs", 3, 2),
         )
     ),
 ]

@@ -25,6 +25,7 @@ from skc2c import C2C, VAT, Jacobian, Penalty
 from skc2c.data.rows import Rows
 from skc2c.network import blocks
 from skc2c.objective import Objective
+from skc2c.objective.term import Term
 from skc2c.penalties import PENALTIES, NoPenalty, Outputs, Probe
 
 each_likelihood = pytest.mark.parametrize("likelihood", LIKELIHOODS.values(), ids=LIKELIHOODS)
@@ -291,6 +292,24 @@ def test_trace_is_one_level_deep(rng, penalty, likelihood, monkeypatch):
     on_all_rows(term, theta, 0)
     # Without a cost there is nothing to trace: the way back through the network is known.
     assert depths == ([1, 1] if penalty.has_cost else [])
+
+
+@each_variant
+def test_only_what_reads_both_theta_and_outputs_is_traced_through_the_network(
+    rng, penalty, monkeypatch
+):
+    """Of the others the penalty's value alone is traced, which is many times faster."""
+    traced, through = Term._traced, []
+
+    def counted(self, *arguments):
+        through.append(self)
+        return traced(self, *arguments)
+
+    monkeypatch.setattr(Term, "_traced", counted)
+    term, theta = draw_term(rng, penalty, LIKELIHOODS["log_loss"])
+    term.on_batch(theta, ALL, rng)
+    reads_both = penalty.reads_theta and penalty.reads_outputs
+    assert bool(through) == (penalty.has_cost and reads_both)
 
 
 @each_variant

@@ -158,10 +158,12 @@ class _Rounds(_Run):
         return message
 
     def _start(self):
-        """Hold whatever depends on theta at the latest point, and evaluate there."""
+        """Hold whatever depends on theta at the latest point, and evaluate there.
+
+        It is not counted, but the first evaluation of a round is, which costs nothing.
+        """
         function = self.problem.hold(self.latest)
         value, gradient = function(self.latest)
-        self.n_evaluations += 1
         return _Start(self.latest, value, gradient, function)
 
 
