@@ -35,6 +35,9 @@ _BY_REASON = {
             "gradient = back(np.array((1.0, (1.0)), value_and_loss.dtype))  # of the first alone",
         ),
     ],
+    "starts of rounds are never just as high": [
+        ("_Rounds.to_the_end", "if (start.value < max(recent)):"),
+    ],
     "noise and its opposite have the same distribution": [
         ("noisy", "yield with_numbers(X, (rows - epsilon * noise))"),
     ],

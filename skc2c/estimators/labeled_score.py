@@ -33,7 +33,8 @@ class LabeledScoreMixin:
         >>> from sklearn.datasets import load_iris
         >>> from skc2c import C2CClassifier
         >>> X, y = load_iris(return_X_y=True)
-        >>> C2CClassifier(random_state=0).fit(X, y).score(X, y) > 0.9
+        >>> clf = C2CClassifier(cv=None, random_state=0).fit(X[::2], y[::2])
+        >>> clf.score(X[1::2], y[1::2]) > 0.9
         True
         """
         if self.missing_label is not None:
