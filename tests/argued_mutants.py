@@ -35,6 +35,12 @@ _BY_REASON = {
             "gradient = back(np.array((1.0, (1.0)), value_and_loss.dtype))  # of the first alone",
         ),
     ],
+    "with an infinite patience nothing hangs on it": [
+        (
+            "Monitor._figure_of_merit",
+            "return (self.loss_curve[-1])  # nothing hangs on it, and all losses are many",
+        ),
+    ],
     "starts of rounds are never just as high": [
         ("_Rounds.to_the_end", "if (start.value < max(recent)):"),
     ],

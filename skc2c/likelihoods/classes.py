@@ -84,7 +84,7 @@ def _imbalance(h, *, family, k):
 def _imbalance_of_rows(h, *, family, q):
     yes, no = family._log_ratio_to_uniform(q)
     p = family._mean(h)
-    value = (p * yes + (1.0 - p) * no).sum(axis=-1)
+    value = (p * yes + (1.0 - p) * no).sum(axis=1)
     return value, lambda g: (family.mean_vjp(h, g[:, None] * (yes - no)),)
 
 
