@@ -41,6 +41,9 @@ _BY_REASON = {
             "return (self.loss_curve[-1])  # nothing hangs on it, and all losses are many",
         ),
     ],
+    "a default for those that have no use for it": [
+        ("Likelihood.imbalance", "def imbalance(self, h, mean_response=None, k=(2)):"),
+    ],
     "starts of rounds are never just as high": [
         ("_Rounds.to_the_end", "if (start.value < max(recent)):"),
     ],

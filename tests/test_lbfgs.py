@@ -6,7 +6,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from scipy.optimize import rosen, rosen_der
 
 from skc2c.solvers import LBFGS, DivergenceError
-from skc2c.solvers.lbfgs import STEPS_PER_ROUND
+from skc2c.solvers.lbfgs import STEPS_PER_ROUND, _Rounds
 
 
 class Problem:
@@ -85,13 +85,19 @@ def test_a_round_has_no_more_steps_than_it_should():
 
 def test_a_round_that_leads_up_is_undone():
     """What is returned is the best start of a round, with its loss there."""
-    # The bottom runs away, and the faster the further it is.
-    hook, losses = counted()
-    descent = minimize(lambda held: square(held + 1.0 + held @ held), np.zeros(3), hook, True)
+    helds, (hook, losses) = [], counted()
+
+    def hold(held):
+        """The bottom runs away, and the faster the further it is."""
+        helds.append(held)
+        return square(held + 1.0 + held @ held)
+
+    descent = minimize(hold, np.zeros(3), hook, True)
     assert_array_equal(descent.theta, 0.0)
     assert descent.loss == 1.5
     assert min(losses) < 1e-12  # with the bottom held, these are low
     assert "no step lowers the loss" in descent.message
+    assert len(helds) == 1 + len([20, 10, 5, 2, 1])
 
 
 def test_rounds_get_shorter_until_they_lead_down():
@@ -156,6 +162,13 @@ def test_rounds_together_keep_to_max_fun():
     descent = LBFGS(max_fun=n).minimize(problem, np.zeros(30), lambda *_: False, **settings)
     assert f"max_fun={n}" in descent.message
     assert n <= len(calls) < n + 20
+
+
+@pytest.mark.parametrize(("n_evaluations", "is_used_up"), [(4, False), (5, True)])
+def test_the_last_evaluation_is_the_last(n_evaluations, is_used_up):
+    run = _Rounds(None, np.zeros(3), None, max_iter=10, max_fun=5)
+    run.n_evaluations = n_evaluations
+    assert run.is_used_up == is_used_up
 
 
 def test_stopping_by_the_hook_ends_all_rounds():
