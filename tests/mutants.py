@@ -35,7 +35,7 @@ ROOMS = {
     "solvers": "test_adam test_lbfgs test_monitor test_schedules test_solvers test_fitting",
     "penalties": "test_nearby test_ladder test_jacobian_penalty test_noise test_probes "
     "test_distances test_perturbations test_penalties test_term test_gamma_model "
-    "test_far_direction test_cost test_documentation",
+    "test_far_direction test_few_labels test_cost test_documentation",
     "plots": "test_plots_*",
     "likelihoods": "test_likelihoods test_regressor* test_self_tuning*",
 }
