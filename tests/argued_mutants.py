@@ -44,6 +44,9 @@ _BY_REASON = {
     "a default for those that have no use for it": [
         ("Likelihood.imbalance", "def imbalance(self, h, mean_response=None, k=(2)):"),
     ],
+    "what all ends are worth where nothing tells them apart": [
+        ("loss_of", "return (1.0)"),
+    ],
     "starts of rounds are never just as high": [
         ("_Rounds.to_the_end", "if (start.value < max(recent)):"),
     ],

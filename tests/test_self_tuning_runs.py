@@ -12,7 +12,7 @@ from sklearn.base import clone
 from threadpoolctl import threadpool_limits
 from tuned import TASKS, N, assert_same_function, draw, make, spy_on_cross_fit
 
-from skc2c import VAT
+from skc2c import C2C, VAT, C2CRegressor
 from skc2c.estimators import training
 from skc2c.fitting import runs
 
@@ -142,6 +142,21 @@ def test_an_int_makes_cycles_that_end_after_so_many_epochs(solver, pool, max_ite
     assert plan.ends == sorted({round(end) for end in ends} - {0})
     assert {end.n_steps for end in found.ends} <= set(plan.ends)
     assert 1 <= estimator.n_iter_ <= max_iter
+
+
+def test_the_penalty_is_taken_on_a_quarter_of_every_other_batch(rng):
+    seen = []
+
+    class Seen(C2C):
+        def probe(self, network, likelihood, theta, X, *arguments):
+            seen.append(len(X))
+            return super().probe(network, likelihood, theta, X, *arguments)
+
+    X = rng.normal(size=(80, 3))
+    settings = {"alpha": 0.1, "cv": 2, "max_iter": 12, "batch_size": 20, "random_state": 0}
+    reg = C2CRegressor((5,), penalty=Seen(), **settings).fit(X, X[:, 0])
+    # Two networks side by side, each with two batches an epoch.
+    assert seen == [2 * 20 // 4] * reg.n_iter_
 
 
 @each_solver
