@@ -154,7 +154,7 @@ def test_the_penalty_is_taken_on_a_quarter_of_every_other_batch(rng):
 
     X = rng.normal(size=(80, 3))
     settings = {"alpha": 0.1, "cv": 2, "max_iter": 12, "batch_size": 20, "random_state": 0}
-    reg = C2CRegressor((5,), penalty=Seen(), **settings).fit(X, X[:, 0])
+    reg = C2CRegressor((5,), penalty=Seen(), numeric_embedding=None, **settings).fit(X, X[:, 0])
     # Two networks side by side, each with two batches an epoch.
     assert seen == [2 * 20 // 4] * reg.n_iter_
 
