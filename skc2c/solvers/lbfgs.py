@@ -15,8 +15,8 @@ from skc2c.solvers.solver import Descent, Solver, check_finite, exhausted
 STEPS_PER_ROUND = 20
 
 # A round must end below the worst of so many starts. Asked to end below its own start it gave up
-# early: the maximum has kinks. Without any bound the loss was 16 % higher on average, and several
-# times as high with a radius of one (96 fits of two small tasks with four adversarial penalties).
+# early: the maximum has kinks. Without any bound it ended higher, and much higher where the radius is
+# large.
 _STARTS = 10
 
 # Relative change of the objective below which scipy stops: a few units of rounding, so that
@@ -41,7 +41,7 @@ class LBFGS(Solver):
     once they are found anew is undone, and the next one is shorter. The best start of a round
     is what is returned, with its loss; the losses of the iterations are those with
     maximisers held, which are lower. It ends as low as Adam with adversarial `C2C` and `VAT`,
-    but up to twice as high with adversarial `Noise` of a large `epsilon`.
+    but higher with adversarial `Noise` of a large `epsilon`.
 
     Parameters
     ----------
