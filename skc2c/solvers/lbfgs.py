@@ -15,8 +15,7 @@ from skc2c.solvers.solver import Descent, Solver, check_finite, exhausted
 STEPS_PER_ROUND = 20
 
 # A round must end below the worst of so many starts. Asked to end below its own start it gave up
-# early: the maximum has kinks. Without any bound it ended higher, and much higher where the radius is
-# large.
+# early: the maximum has kinks. Without any bound it ended higher, by much if the radius is large.
 _STARTS = 10
 
 # Relative change of the objective below which scipy stops: a few units of rounding, so that
