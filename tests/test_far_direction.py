@@ -122,3 +122,12 @@ def test_it_trains_with_either_solver(rng, solver):
     penalty = VAT(gradient_distance=3.0)
     clf = C2CClassifier(penalty=penalty, epsilon=0.1, alpha=1.0, cv=None, solver=solver)
     assert clf.set_params(random_state=0, l2=0.0).fit(X, y).score(X, y) > 0.9
+
+
+@pytest.mark.parametrize("distance", [0.0, -1.0])
+def test_a_distance_of_zero_is_none(distance):
+    X, y = np.eye(4), np.array([0, 0, 1, 1])
+    settings = {"cv": None, "max_iter": 1, "epsilon": 0.1}
+    C2CClassifier((3,), penalty=VAT(gradient_distance=0.5), **settings).fit(X, y)
+    with pytest.raises(ValueError, match=r"gradient_distance.*in the range \(0.*, inf\)"):
+        C2CClassifier((3,), penalty=VAT(gradient_distance=distance), **settings).fit(X, y)
