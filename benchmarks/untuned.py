@@ -91,13 +91,14 @@ TRIED = {
     "rate-0.02": {"learning_rate_init": 0.02},
     "batch-100": {"batch_size": 100},
 }
+OWN_SETTINGS = VARIANTS | TRIED
 BEHIND_A_SCALER = {"no-scaling", "scaler"}
 
 
 def ours(name, is_regression, threads):
     """C2CClassifier or C2CRegressor."""
     kind = C2CRegressor if is_regression else C2CClassifier
-    model = kind(random_state=0, **{**VARIANTS, **TRIED}[name])
+    model = kind(random_state=0, **OWN_SETTINGS[name])
     return make_pipeline(StandardScaler(), model) if name in BEHIND_A_SCALER else model
 
 
@@ -142,7 +143,7 @@ class Contestant(NamedTuple):
 OURS = ("skc2c", "autograd", "scikit-learn", "numpy", "scipy")
 TORCH = ("pytabkit", "torch", "numpy")
 CONTESTANTS = {
-    **{name: Contestant(partial(ours, name), OURS) for name in (*VARIANTS, *TRIED)},
+    **{name: Contestant(partial(ours, name), OURS) for name in OWN_SETTINGS},
     "mlp": Contestant(partial(mlp, 500)),
     "mlp-200": Contestant(partial(mlp, 200)),
     "hgb": Contestant(hgb),
@@ -389,7 +390,7 @@ def main(arguments=None):
     results = Results(options.results, settings)
     if options.report:
         options.contestants = options.contestants or list(CONTESTANTS)
-        print(report(results.records, options, variants=[*VARIANTS, *TRIED]))
+        print(report(results.records, options, variants=list(OWN_SETTINGS)))
         return
     if not options.contestants:
         found = [name for name, c in CONTESTANTS.items() if c.is_available]
