@@ -19,7 +19,7 @@ _LEAST_SHARE = 0.2
 _FREQUENT = 0.5
 # A class is called given up if it is predicted less than the first part of how often networks of
 # the labelled rows alone predict it, and these do so on more than the second part of all rows. In
-# some 40 fits to ten open sets and digits, those that had lost a class elsewhere left up to 0.2
+# some 40 fits to open sets, those that had lost a class on held-out rows left up to 0.2
 # of it, the others 0.4 and more; a class of fewer rows says too little.
 _LEAST_KEPT = 0.3
 _RARE = 0.02
