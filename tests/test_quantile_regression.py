@@ -115,17 +115,27 @@ def test_each_of_several_targets_has_its_quantile(cv):
 
 @pytest.mark.parametrize("quantile", [0.2, 0.5])
 def test_virtual_adversarial_training_of_a_linear_network_is_weight_decay(quantile):
-    """Its worst output is at eps ||w||, where the divergence is q (1 - q) / 2 of the square."""
+    """Its worst output is at eps ||w||, where the divergence is q (1 - q) / 2 of the square.
+
+    The loss has kinks: where L-BFGS stops depends on the processor, how low it comes hardly.
+    """
     X, y = lines()
     epsilon, alpha = 0.01, 3000.0
+    strength = alpha * quantile * (1 - quantile) * epsilon**2
+
+    def decayed_loss(model):
+        scale = model._state["units"]["scale"][0]
+        loss = mean_pinball_loss(y, model.predict(X), alpha=quantile) / scale
+        return loss + 0.5 * strength * np.sum((model.coefs_[0] / scale) ** 2)
+
     settings = {"alpha": alpha, "epsilon": epsilon, "l2": 0.0}
-    trained = linear(quantile=quantile, penalty="vat", **settings).fit(X, y)
-    decay = len(y) * alpha * quantile * (1 - quantile) * epsilon**2
-    decayed = linear(quantile=quantile, l2=decay).fit(X, y)
-    plain = linear(quantile=quantile, l2=0.0).fit(X, y)
-    size = np.linalg.norm(decayed.coefs_[0])
-    assert size < 0.97 * np.linalg.norm(plain.coefs_[0])
-    assert_allclose(trained.coefs_[0], decayed.coefs_[0], atol=0.01 * size)
+    trained = decayed_loss(linear(quantile=quantile, penalty="vat", **settings).fit(X, y))
+    half, whole, double = (
+        decayed_loss(linear(quantile=quantile, l2=len(y) * factor * strength).fit(X, y))
+        for factor in (0.5, 1.0, 2.0)
+    )
+    assert_allclose(trained, whole, rtol=2e-4)
+    assert min(half, double) > whole * (1 + 5e-4)
 
 
 @pytest.mark.parametrize("quantile", [0.0, 1.0, -0.1, "half", None, [0.1, 0.9]])
