@@ -57,7 +57,10 @@ def _hardly(cls, parameters):
 
 
 def assert_agree(ours, theirs, like):
-    """Equal to rounding in a dtype, relative to the largest."""
-    tolerance = 1e-5 if like == np.float32 else 1e-12
+    """Equal to rounding in a dtype, relative to the largest.
+
+    On one processor the float32 probabilities of a steep network differed by 1.5e-5.
+    """
+    tolerance = 5e-5 if like == np.float32 else 1e-12
     assert theirs.dtype == like
     np.testing.assert_allclose(theirs, ours, rtol=tolerance, atol=tolerance * np.abs(ours).max())

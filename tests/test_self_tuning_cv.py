@@ -240,4 +240,5 @@ def test_constant_columns_change_nothing(task):
 def test_all_columns_constant(task):
     _, y = draw(task)
     h = link(make(task).fit(np.ones((N, 2)), y), np.random.default_rng(0).normal(size=(5, 2)))
-    assert_array_equal(h, np.repeat(h[:1], 5, axis=0))
+    # The last row of an odd number may be rounded otherwise by a product of matrices.
+    assert_allclose(h, np.repeat(h[:1], 5, axis=0), rtol=1e-12)
