@@ -8,10 +8,10 @@ from skc2c import C2C
 from skc2c.data.rows import Rows
 from skc2c.fitting import Candidate, CrossPlan
 from skc2c.network.fourier_features import FourierFeatures
-from skc2c.solvers import LBFGS, Adam, Cycles
+from skc2c.solvers import LBFGS, Adam
 
 WAVES = (FourierFeatures(n_features=3, columns=(0, 2), frequencies=(0.3,)),)
-SOLVERS = {"adam": Adam(), "lbfgs": LBFGS()}
+SOLVERS = {"adam": Adam().in_cycles(), "lbfgs": LBFGS()}
 each_solver = pytest.mark.parametrize("solver", SOLVERS)
 
 
@@ -35,7 +35,7 @@ def make_plan(solver="adam", n=41, n_folds=4, n_pool=0, loss="squared_error", **
         "folds": [(np.flatnonzero(fold != i), np.flatnonzero(fold == i)) for i in range(n_folds)],
         "candidates": [Candidate((), 0.0), Candidate(WAVES, 0.0), Candidate(WAVES, 0.1)],
         "solver": SOLVERS[solver],
-        "rate": SOLVERS[solver].rates(0.02, Cycles(n_cycles=1)),
+        "rate": SOLVERS[solver].rates(0.02),
         "ends": [3, 10, 25],
         "batch_size": 8,
         "shuffle": True,

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
-from skc2c.solvers import SCHEDULES, Adam, Cosine, Monitor, Schedule
+from skc2c.solvers import SCHEDULES, Adam, Cycles, Monitor, Schedule
 from skc2c.solvers.adam import _FLUSH_EVERY
 
 N_BATCHES = 3
@@ -70,11 +70,28 @@ def test_the_rate_follows_the_schedule_step_by_step(rng, schedule):
     assert_allclose(found, by_the_paper(theta, gradients, rates), rtol=1e-5)
 
 
-def test_the_automatic_schedule_is_that_of_who_asks():
-    rate = Adam().rates(0.1, Cosine())
-    assert_allclose([rate(0.0), rate(0.5), rate(1.0)], [0.1, 0.05, 0.0], atol=1e-12)
-    constant = Adam(schedule="constant").rates(0.1, Cosine())
-    assert constant(0.7) == 0.1
+def test_what_is_left_to_the_fit_depends_on_its_kind():
+    def rates(solver):
+        rate = solver.rates(0.1)
+        return [rate(0.0), rate(0.5), rate(1.0)]
+
+    assert rates(Adam()) == [0.1, 0.1, 0.1]
+    assert_allclose(rates(Adam().annealed()), [0.1, 0.05, 0.0], atol=1e-12)
+    assert Adam().annealed().beta_2 == "auto"
+    cycle = Cycles(n_cycles=1).factor(0.5)
+    assert_allclose(rates(Adam().in_cycles()), [0.0, 0.1 * cycle, 0.0], atol=1e-12)
+    assert Adam().in_cycles().beta_2 == 0.95
+
+
+def test_what_is_given_does_not():
+    given = Adam(beta_2=0.9, schedule="constant")
+    assert given.in_cycles() is given
+    assert given.annealed() is given
+    assert Adam(schedule="cosine").in_cycles().get_params() == {
+        **Adam(schedule="cosine").get_params(),
+        "beta_2": 0.95,
+    }
+    assert Adam(0.8, 0.9).in_cycles().get_params(deep=False)["beta_1"] == 0.8
 
 
 def test_a_loss_is_the_mean_over_the_rows_of_an_epoch():

@@ -7,7 +7,7 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.base import clone
 
-from skc2c.solvers import SCHEDULES, SOLVERS, Adam, DivergenceError, Monitor, Solver, make_solver
+from skc2c.solvers import SOLVERS, Adam, DivergenceError, Monitor, Solver, make_solver
 
 each_solver = pytest.mark.parametrize("name", SOLVERS)
 CURVATURE = np.array([1.0, 10.0, 100.0])
@@ -229,8 +229,9 @@ def test_solvers_clone_and_print(name):
 
 @each_solver
 def test_a_rate_for_every_progress(name):
-    rate = SOLVERS[name]().rates(0.01, SCHEDULES["cosine"]())
-    assert all(0.0 <= rate(progress) <= 0.01 for progress in np.linspace(0, 1, 9))
+    for solver in (SOLVERS[name](), SOLVERS[name]().annealed(), SOLVERS[name]().in_cycles()):
+        rate = solver.rates(0.01)
+        assert all(0.0 <= rate(progress) <= 0.01 for progress in np.linspace(0, 1, 9))
 
 
 def test_a_solver_has_to_descend():
@@ -250,6 +251,7 @@ def test_a_solver_has_to_descend():
         (Adam, "'solver'.*Adam"),
         (Adam(beta_1=1.0), "'beta_1' parameter of Adam.*1.0"),
         (Adam(beta_2=-0.1), "'beta_2' parameter of Adam.*-0.1"),
+        (Adam(beta_2="default"), "'beta_2' parameter of Adam.*'auto'.*'default'"),
         (Adam(epsilon=0.0), "'epsilon' parameter of Adam.*0.0"),
         (Adam(schedule="stepwise"), "'schedule' parameter of Adam.*'stepwise'"),
     ],

@@ -115,6 +115,7 @@ def assemble(estimator, ingredients, folds):
     units = targets.units(labelled.y, labelled.weight)
     rows = ingredients.scaled(labelled, units)
     pool = ingredients.pool(rows)
+    solver = ingredients.solver.in_cycles()
     plan = CrossPlan(
         **_network(estimator, ingredients),
         likelihood=targets.likelihood,
@@ -125,8 +126,8 @@ def assemble(estimator, ingredients, folds):
         pool=pool,
         folds=folds,
         candidates=_candidates(estimator, ingredients, rows),
-        solver=ingredients.solver,
-        rate=ingredients.solver.rates(estimator.learning_rate_init, Cycles(n_cycles=1)),
+        solver=solver,
+        rate=solver.rates(estimator.learning_rate_init),
         ends=[],
         batch_size=batch_size(estimator, rows if pool is None else pool, ingredients.solver),
         shuffle=estimator.shuffle,

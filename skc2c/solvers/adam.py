@@ -4,7 +4,7 @@ import math
 from numbers import Real
 
 import numpy as np
-from sklearn.utils._param_validation import Interval
+from sklearn.utils._param_validation import Interval, StrOptions
 
 from skc2c.solvers.stochastic import SCHEDULE, StochasticSolver
 
@@ -18,8 +18,9 @@ class Adam(StochasticSolver):
     ----------
     beta_1 : float, default=0.9
         Decay of the running mean of the gradient, in [0, 1).
-    beta_2 : float, default=0.999
-        Decay of the running mean of its square, in [0, 1).
+    beta_2 : float or 'auto', default='auto'
+        Decay of the running mean of its square, in [0, 1). ``'auto'`` is 0.999 in a fit of one
+        network and 0.95 within cycles (see `schedule`), which are short.
     epsilon : float, default=1e-8
         Added to the root of the latter for numerical stability.
     schedule : {'auto', 'constant', 'cosine', 'cycles'} or Schedule, default='auto'
@@ -45,19 +46,28 @@ class Adam(StochasticSolver):
     name = "adam"
     _parameter_constraints = {
         "beta_1": [_RATE_OF_DECAY],
-        "beta_2": [_RATE_OF_DECAY],
+        "beta_2": [_RATE_OF_DECAY, StrOptions({"auto"})],
         "epsilon": [Interval(Real, 0, None, closed="neither")],
         "schedule": SCHEDULE,
     }
 
-    def __init__(self, beta_1=0.9, beta_2=0.999, epsilon=1e-8, schedule="auto"):
+    def __init__(self, beta_1=0.9, beta_2="auto", epsilon=1e-8, schedule="auto"):
         self.beta_1 = beta_1
         self.beta_2 = beta_2
         self.epsilon = epsilon
         self.schedule = schedule
 
     def stepper(self, theta, state=None):
-        return AdamStep(theta, float(self.beta_1), float(self.beta_2), float(self.epsilon), state)
+        beta_2 = _BETA_2 if self.beta_2 == "auto" else float(self.beta_2)
+        return AdamStep(theta, float(self.beta_1), beta_2, float(self.epsilon), state)
+
+    def in_cycles(self):
+        return super().in_cycles()._with(beta_2=_BETA_2_IN_CYCLES)
+
+
+# Of one network, as in the paper; within a cycle, which has a hundred steps or a few, a memory of a
+# thousand is too long: 1 % more loss, and a tenth more time (docs/untuned.md).
+_BETA_2, _BETA_2_IN_CYCLES = 0.999, 0.95
 
 
 class AdamStep:

@@ -54,15 +54,13 @@ class Solver(BaseEstimator, ABC):
     is_stochastic = False
     _parameter_constraints: dict = {}
 
-    def rates(self, learning_rate, automatic):
+    def rates(self, learning_rate):
         """Return the learning rate as a function of progress, from 0 to 1.
 
         Parameters
         ----------
         learning_rate : float
             Largest rate.
-        automatic : Schedule
-            The schedule unless the solver has one of its own.
 
         Returns
         -------
@@ -78,6 +76,17 @@ class Solver(BaseEstimator, ABC):
         -------
         solver : Solver
             The solver itself if it has a schedule of its own, or no use for one.
+        """
+        return self
+
+    def in_cycles(self):
+        """Return the solver as it trains several networks, in cycles of some hundred steps.
+
+        Returns
+        -------
+        solver : Solver
+            With settings for a cycle in place of those that are left to the fit. The progress
+            that its rate depends on is then that within a cycle.
         """
         return self
 

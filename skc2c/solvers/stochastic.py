@@ -5,7 +5,15 @@ from abc import abstractmethod
 import numpy as np
 from sklearn.utils._param_validation import StrOptions
 
-from skc2c.solvers.schedules import SCHEDULES, Constant, Cosine, Rate, Schedule, make_schedule
+from skc2c.solvers.schedules import (
+    SCHEDULES,
+    Constant,
+    Cosine,
+    Cycles,
+    Rate,
+    Schedule,
+    make_schedule,
+)
 from skc2c.solvers.solver import Descent, Solver, exhausted
 
 # What the `schedule` of a solver may be.
@@ -25,7 +33,7 @@ class StochasticSolver(Solver):
         """Minimise a problem, batch by batch. See `Solver.minimize`; `tol` is ignored."""
         theta = theta.copy()
         step = self.stepper(theta, state)
-        rate, n_steps = self.rates(learning_rate, Constant()), max_iter * problem.n_batches
+        rate, n_steps = self.rates(learning_rate), max_iter * problem.n_batches
         first, finished, loss = step.t, theta.copy(), np.nan
         try:
             for _ in range(max_iter):
@@ -61,11 +69,18 @@ class StochasticSolver(Solver):
             entry for each of theta, so that those of some networks can be picked.
         """
 
-    def rates(self, learning_rate, automatic):
-        schedule = automatic if self.schedule == "auto" else make_schedule(self.schedule)
+    def rates(self, learning_rate):
+        schedule = Constant() if self.schedule == "auto" else make_schedule(self.schedule)
         return Rate(float(learning_rate), schedule)
 
     def annealed(self):
-        if self.schedule != "auto":
-            return self
-        return type(self)(**self.get_params(deep=False) | {"schedule": Cosine()})
+        return self._with(schedule=Cosine())
+
+    def in_cycles(self):
+        return self._with(schedule=Cycles(n_cycles=1))
+
+    def _with(self, **settings):
+        """The solver with other settings in place of those that are left to the fit."""
+        given = self.get_params(deep=False)
+        left = {name: value for name, value in settings.items() if given[name] == "auto"}
+        return type(self)(**given | left) if left else self
