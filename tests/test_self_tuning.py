@@ -117,7 +117,7 @@ def test_float32_rows(task):
 def test_unscaled_sparse_rows_give_the_result_of_dense_ones(task):
     X, y = draw(task)
     X = np.where(np.median(X, axis=0) < X, X / X.std(axis=0), 0.0)
-    settings = {"input_scaling": None, "numeric_embedding": None}
+    settings = {"input_scaling": None, "numeric_embedding": None, "normalization": None}
     dense = make(task, **settings).fit(X, y)
     thin = make(task, **settings).fit(sparse.csr_matrix(X), y)
     assert_allclose(link(thin, X), link(dense, X), rtol=1e-3)
@@ -190,7 +190,7 @@ def test_alpha_is_chosen_where_the_penalty_clearly_helps(solver, seed):
 @pytest.mark.parametrize("seed", range(3))
 def test_alpha_is_zero_where_the_penalty_clearly_hurts(seed):
     """A function that changes sign within the radius, without noise."""
-    x = np.linspace(-1, 1, 100)[:, None]
+    x = np.linspace(-1, 1, 200)[:, None]
     y = np.sign(np.sin(12 * x[:, 0]))
     changes = {"epsilon": 2.0, "max_iter": 150, "learning_rate_init": 0.05, "random_state": seed}
     estimator = make("real", **changes).fit(x, y)

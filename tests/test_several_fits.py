@@ -29,7 +29,11 @@ SHAPES = {
     "unlabelled rows": {"n_pool": 15},
     "candidates that stop": {"patience": 0.05},
     "own longest clock": {
-        "candidates": [Candidate((), 0.0, 10), Candidate((), 0.1, 3), Candidate((), 0.3)]
+        "candidates": [
+            Candidate((), 0.0, max_steps=10),
+            Candidate((), 0.1, max_steps=3),
+            Candidate((), 0.3),
+        ]
     },
     "ladder": {"penalty": Ladder()},
     "ladder and unlabelled rows": {"penalty": Ladder(), "n_pool": 15},
@@ -99,7 +103,7 @@ def test_dropping_candidates_leaves_the_others_as_if_alone(kind, penalty, n_pool
 @pytest.mark.parametrize("solver", SOLVERS)
 def test_candidates_of_a_fold_have_the_same_luck(solver):
     """What differs between strengths is not chance: two equal ones are the same to the bit."""
-    twins = [Candidate((), 0.1), Candidate((), 0.1, 1000)]
+    twins = [Candidate((), 0.1), Candidate((), 0.1, max_steps=1000)]
     (run,) = runs_of(make_plan(solver, candidates=twins, n_pool=5), 1)
     found = train(run, 4, 9)
     for fold in range(4):

@@ -63,7 +63,7 @@ def test_only_the_end_before_counts():
 
 @pytest.mark.parametrize("n_steps", [19, 20, 21])
 def test_a_candidate_stops_at_its_most_steps(n_steps):
-    ends = hand_made([0.8, 0.4], Candidate((), 0.0, n_steps))
+    ends = hand_made([0.8, 0.4], Candidate((), 0.0, max_steps=n_steps))
     assert goes_on(ends) is (n_steps > 20)
 
 
@@ -74,7 +74,11 @@ def test_a_candidate_without_a_finite_loss_stops(value):
 
 @each_solver
 def test_ends_ascend_and_stop_at_the_most_steps(solver, no_rivalry):
-    candidates = [Candidate((), 0.0, 3), Candidate(WAVES, 0.0, 11), Candidate(WAVES, 0.1)]
+    candidates = [
+        Candidate((), 0.0, max_steps=3),
+        Candidate(WAVES, 0.0, max_steps=11),
+        Candidate(WAVES, 0.1),
+    ]
     found = cross_fit(make_plan(solver, candidates=candidates, ends=[3, 10, 25, 40]))
     steps = [[end.n_steps for end in found.ends if end.candidate == c] for c in candidates]
     assert steps == [[3], [3, 10, 25], [3, 10, 25, 40]]

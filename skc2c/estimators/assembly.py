@@ -8,6 +8,7 @@ from sklearn.model_selection import train_test_split
 
 from skc2c.estimators.embedding import embedding
 from skc2c.estimators.first_rows import same
+from skc2c.estimators.normalization import asked_for
 from skc2c.estimators.targets import Units
 from skc2c.estimators.training_data import used_rows
 from skc2c.fitting import Plan
@@ -58,7 +59,7 @@ def assemble(estimator, ingredients, previous, as_fitted, is_partial=False):
     units = _units(ingredients, train, previous, is_partial)
     train = ingredients.scaled(train, units)
     shape = ingredients.layer_units, estimator.activation, _front(estimator, train)
-    network = Network(*shape, estimator.normalization)
+    network = Network(*shape, asked_for(estimator))
     if previous is not None:
         network = _going_on(previous, network, targets, is_partial)
         if previous.state["streams"] is not None:

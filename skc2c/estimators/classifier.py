@@ -104,7 +104,7 @@ class C2CClassifier(
         cv=4,
         input_scaling="auto",
         numeric_embedding="auto",
-        normalization=None,
+        normalization="auto",
         init_scale=1.0,
         solver="adam",
         batch_size="auto",

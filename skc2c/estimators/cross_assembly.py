@@ -3,11 +3,13 @@
 from dataclasses import dataclass, replace
 
 import numpy as np
+from scipy import sparse
 from sklearn.model_selection import check_cv
 
 from skc2c.data.rows import Rows
 from skc2c.estimators.assembly import batch_size
 from skc2c.estimators.embedding import embedding
+from skc2c.estimators.normalization import asked_for
 from skc2c.estimators.targets import Units
 from skc2c.fitting import Candidate, CrossPlan
 from skc2c.messages import warn
@@ -117,7 +119,9 @@ def assemble(estimator, ingredients, folds):
     pool = ingredients.pool(rows)
     solver = ingredients.solver.in_cycles()
     plan = CrossPlan(
-        **_network(estimator, ingredients),
+        layer_units=ingredients.layer_units,
+        activation=estimator.activation,
+        init_scale=float(estimator.init_scale),
         likelihood=targets.likelihood,
         penalty=ingredients.penalty,
         epsilon=ingredients.epsilon,
@@ -141,16 +145,6 @@ def assemble(estimator, ingredients, folds):
     return CrossTraining(replace(plan, ends=ends), units, rows)
 
 
-def _network(estimator, ingredients):
-    """What is said of each network."""
-    return {
-        "layer_units": ingredients.layer_units,
-        "activation": estimator.activation,
-        "normalization": estimator.normalization,
-        "init_scale": float(estimator.init_scale),
-    }
-
-
 def _seeds(rng, n):
     """Independent seeds."""
     return np.random.SeedSequence(rng.integers(2**32, size=4).tolist()).spawn(n)
@@ -169,9 +163,33 @@ def _candidates(estimator, ingredients, rows):
     fronts, alphas = _fronts(estimator, rows), _alphas(estimator, ingredients.penalty)
     # The penalty is tried where the network may be rough: behind the embedding, if there is one.
     ways = [(front, alphas[0]) for front in fronts] + [(fronts[-1], a) for a in alphas[1:]]
-    if isinstance(estimator.max_iter, str) and ingredients.solver.is_stochastic:
-        return [Candidate(front, a, _LONGEST[bool(front) + (a > 0.0)]) for front, a in ways]
-    return [Candidate(front, a) for front, a in ways]
+    return [
+        Candidate(
+            front,
+            alpha,
+            _normalization(estimator, ingredients, is_plain=not front and alpha == 0.0),
+            _longest(estimator, ingredients.solver, bool(front) + (alpha > 0.0)),
+        )
+        for front, alpha in ways
+    ]
+
+
+def _normalization(estimator, ingredients, is_plain):
+    """That of a candidate: by default only plain networks are normalised (docs/untuned.md)."""
+    is_possible = (
+        ingredients.solver.is_stochastic
+        and len(ingredients.layer_units) > 2  # there are hidden units
+        and not sparse.issparse(ingredients.labelled.X)
+    )
+    if estimator.normalization == "auto" and is_plain and is_possible:
+        return "batch"
+    return asked_for(estimator)
+
+
+def _longest(estimator, solver, place):
+    if isinstance(estimator.max_iter, str) and solver.is_stochastic:
+        return _LONGEST[place]
+    return np.inf
 
 
 def _alphas(estimator, penalty):

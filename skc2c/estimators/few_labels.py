@@ -14,6 +14,7 @@ from scipy.stats import chisquare
 
 from skc2c.estimators.cross_assembly import assemble
 from skc2c.estimators.ingredients import spread_of_columns
+from skc2c.estimators.normalization import asked_for
 from skc2c.estimators.training_data import evenly, fit_scaling
 from skc2c.fitting import Candidate
 from skc2c.penalties import NoPenalty
@@ -122,7 +123,8 @@ def assemble_few(estimator, ingredients, folds):
     plan = training.plan
     # The first candidate has no embedding unless it is asked for: a network behind one is too rough
     # to be led by rows.
-    candidate = Candidate(plan.candidates[0].front, _alpha(estimator, plan.penalty))
+    alpha = _alpha(estimator, plan.penalty)
+    candidate = Candidate(plan.candidates[0].front, alpha, asked_for(estimator))
     ends = plan.ends[-1:] if not isinstance(estimator.max_iter, str) else [_STEPS]
     # Divided by the weight of all rows, weight decay does not grow when labels are few.
     l2 = plan.l2 * float(plan.rows.weight.sum() / plan.pool.weight.sum())

@@ -1,4 +1,9 @@
-"""What does not go together with the parameter `normalization`."""
+"""The parameter `normalization`: what it asks for, and what does not go together with it."""
+
+
+def asked_for(estimator):
+    """The normalisation that a user asks for: None if that is left to the fit."""
+    return None if estimator.normalization == "auto" else estimator.normalization
 
 
 def check_normalization(estimator, *, penalty, solver, hidden_units, is_partial):
@@ -7,7 +12,7 @@ def check_normalization(estimator, *, penalty, solver, hidden_units, is_partial)
     Parameters
     ----------
     estimator : Perceptron
-        With a normalisation.
+        With a normalisation that is asked for.
     penalty : Penalty
     solver : Solver
     hidden_units : tuple of int

@@ -15,7 +15,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from skc2c.estimators.callbacks import CallbackSupportMixin, Tasks, rows_of
 from skc2c.estimators.fitted import network_as_one, network_of, scaling_of
 from skc2c.estimators.ingredients import Previous, gather, hidden_units
-from skc2c.estimators.normalization import check_normalization
+from skc2c.estimators.normalization import asked_for, check_normalization
 from skc2c.estimators.reports import divergence_message
 from skc2c.estimators.saved import completed, require_training_state, stamped
 from skc2c.estimators.targets import Units
@@ -63,7 +63,7 @@ class Perceptron(CallbackSupportMixin, BaseEstimator, ABC):
         "cv": [Interval(Integral, 2, None, closed="left"), "cv_object", None],
         "input_scaling": [StrOptions({"auto", *SCALINGS}), None],
         "numeric_embedding": [StrOptions({"auto", "fourier"}), None],
-        "normalization": [StrOptions({"batch", "batch_all"}), None],
+        "normalization": [StrOptions({"auto", "batch", "batch_all"}), None],
         "init_scale": [_POSITIVE],
         "l2": [_NON_NEGATIVE],
         "solver": [StrOptions(set(SOLVERS)), Solver],
@@ -155,7 +155,7 @@ class Perceptron(CallbackSupportMixin, BaseEstimator, ABC):
             "solver": make_solver(self.solver),
             "hidden_units": hidden_units(self.hidden_layer_sizes),
         }
-        if self.normalization is not None:
+        if asked_for(self) is not None:
             check_normalization(self, **settings, is_partial=is_partial)
         return settings
 

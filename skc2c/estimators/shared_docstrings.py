@@ -78,15 +78,18 @@ numeric_embedding : {'auto', 'fourier'} or None, default='auto'
     ``'auto'``, networks are trained with and without it, and the rows left out by `cv` decide;
     without folds, ``'auto'`` is None. Sparse features are never embedded.
 
-normalization : {'batch', 'batch_all'} or None, default=None
+normalization : {'auto', 'batch', 'batch_all'} or None, default='auto'
     Whether the hidden units are normalised before the activation, with a learned scale and
     shift. During training, ``'batch'`` normalises over the rows of a batch: the labelled rows,
     the rows of the penalty and each perturbed copy of these have means and variances of their
     own. ``'batch_all'`` also normalises the outputs, which then have a learned scale and shift
     instead of a bias. At the end of the fit, the means and variances over all training rows,
     labelled or not, are folded into `coefs_` and `intercepts_`, so that the fitted model is an
-    ordinary network.
-    Not available with L-BFGS, the ``'jacobian'`` penalty, `warm_start` and ``partial_fit``.
+    ordinary network. Neither is available with L-BFGS, the ``'jacobian'`` penalty, `warm_start`
+    and ``partial_fit``.
+
+    ``'auto'`` is ``'batch'`` for the networks with neither penalty nor embedding among those that
+    Adam trains side by side (see `cv`) on dense features, and None for all others.
 
 init_scale : float, default=1.0
     Factor on the initial weights, but not on the biases. With ``normalization='batch'``, smaller

@@ -14,18 +14,21 @@ from skc2c.solvers import Solver
 
 @dataclass(frozen=True)
 class Candidate:
-    """A way to train: layers in front of the dense ones, and a strength of the penalty.
+    """A way to train: layers in front of the dense ones, strength of the penalty, normalisation.
 
     Parameters
     ----------
     front : tuple of Layer
     alpha : float
+    normalization : {'batch', 'batch_all'} or None, default=None
+        As the parameter of the estimator.
     max_steps : float, default=inf
         After how many steps it does not go on in any case.
     """
 
     front: tuple
     alpha: float
+    normalization: str | None = None
     max_steps: float = np.inf
 
 
@@ -65,8 +68,8 @@ class CrossPlan:
     patience : float
         A candidate goes on while its loss falls from end to end by more than this part.
     verbose : bool
-    normalization, init_scale
-        As the parameters of the estimator.
+    init_scale : float
+        As the parameter of the estimator.
     """
 
     layer_units: tuple
@@ -89,7 +92,6 @@ class CrossPlan:
     offset: np.ndarray | None
     patience: float
     verbose: bool = False
-    normalization: str | None = None
     init_scale: float = 1.0
 
     @cached_property

