@@ -61,13 +61,15 @@ from skc2c.solvers import Adam
 # --------------------------------------------------------------------------- contestants
 
 # Of the package, by what differs from the defaults. "no-" leaves out an ingredient: the penalty,
-# the embedding, the scaling of inputs, the rate that falls to zero, the number of steps that
-# suits n, the folds (and with them everything that is chosen by them).
+# the embedding, the scaling of inputs, the normalisation of plain networks, the rate that falls
+# to zero, the number of steps that suits n, the folds (and with them everything that is chosen by
+# them).
 VARIANTS = {
     "skc2c": {},
     "no-penalty": {"alpha": 0.0},
     "no-embedding": {"numeric_embedding": None},
     "no-scaling": {"input_scaling": None},
+    "no-normalization": {"normalization": None},
     "no-annealing": {"solver": Adam(schedule="constant")},
     "no-budget": {"max_iter": 200},
     "no-folds": {"cv": None},
@@ -90,6 +92,8 @@ TRIED = {
     "silu": {"activation": "silu"},
     "rate-0.02": {"learning_rate_init": 0.02},
     "batch-100": {"batch_size": 100},
+    "beta_2-0.999": {"solver": Adam(beta_2=0.999)},
+    "all-normalized": {"normalization": "batch"},
 }
 OWN_SETTINGS = VARIANTS | TRIED
 BEHIND_A_SCALER = {"no-scaling", "scaler"}
