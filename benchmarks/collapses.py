@@ -1,7 +1,7 @@
 """Runs in which classes collapse, although rows without a label were learned from by default.
 
 Usage: python benchmarks/collapses.py [--data FOLDER] [--moons 100] [--digits 30] [--tables 7]
-           [--jobs 1] [--output FILE]
+           [--first-seed 600] [--jobs 1] [--output FILE]
 
 `C2CClassifier(penalty="vat", missing_label=-1)` on many draws of the labels: two moons with 6,
 digits with 100, and every classification set of a folder of .npz files with 50. A class has
@@ -27,7 +27,6 @@ from untuned import sources, table
 from skc2c import VAT, C2CClassifier
 
 SHARE_OF_ITS_OWN, RAREST = 0.1, 0.02
-FIRST_SEED = 600
 N_LABELS = 50
 
 
@@ -80,12 +79,14 @@ def main():
     parser.add_argument("--skip", default="mnist_train", help="names of sets to leave out")
     for name, draws in (("moons", 100), ("digits", 30), ("tables", 7)):
         parser.add_argument(f"--{name}", type=int, default=draws, help="draws")
+    parser.add_argument("--first-seed", type=int, default=600, help="of the draws of each set")
     parser.add_argument("--jobs", type=int, default=1, help="processes")
     parser.add_argument("--output", type=Path)
     options = parser.parse_args()
     lines, totals = [], np.zeros(5, int)
     for name, draw_data, draws in filter(lambda task: task[2], tasks_of(options)):
-        jobs = (delayed(run)(draw_data, FIRST_SEED + draw) for draw in range(draws))
+        seeds = range(options.first_seed, options.first_seed + draws)
+        jobs = (delayed(run)(draw_data, seed) for seed in seeds)
         scores, *flags, seconds = np.transpose(Parallel(options.jobs)(jobs))
         counts = np.array([draws, *(flag.sum() for flag in flags)], int)
         totals += counts
