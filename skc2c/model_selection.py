@@ -152,7 +152,7 @@ def labeled_scorer(scoring, missing_label=-1):
     >>> X, y = load_iris(return_X_y=True)
     >>> clf = C2CClassifier(random_state=0).fit(X, y)
     >>> y[::2] = -1
-    >>> clf.score(X, y) < 0.5 < labeled_scorer("accuracy")(clf, X, y)
+    >>> clf.score(X, y) <= 0.5 < labeled_scorer("accuracy")(clf, X, y)
     True
     """
     return _LabeledScorer(scoring, missing_label)

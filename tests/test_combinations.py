@@ -33,6 +33,7 @@ SMALL = {
     "n_iter_no_change": np.inf,
     "validation_fraction": 0.25,
     "dtype": "float64",
+    "normalization": None,  # where it is left to the fit, dense rows are treated otherwise
 }
 
 

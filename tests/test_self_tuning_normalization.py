@@ -1,5 +1,6 @@
 """Which networks of a fit that tunes itself are normalised."""
 
+import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
 from scipy import sparse
@@ -7,47 +8,65 @@ from tuned import draw, make, spy_on_cross_fit
 
 
 def how_normalized(seen):
-    """The normalisation of each candidate, by whether it is embedded, and penalised."""
+    """Whether each candidate is embedded, and penalised, and its normalisation."""
     ((plan, _),) = seen
-    return {(bool(c.front), c.alpha > 0): c.normalization for c in plan.candidates}
+    return [(bool(c.front), c.alpha > 0, c.normalization) for c in plan.candidates]
+
+
+BOTH = [(False, False, None), (False, False, "batch")]
+WAVES, SMOOTH = (True, False, None), (True, True, None)
 
 
 @pytest.mark.parametrize(
     ("changes", "expected"),
     [
-        ({}, {(False, False): "batch", (True, False): None, (True, True): None}),
-        ({"alpha": 0.0}, {(False, False): "batch", (True, False): None}),
-        ({"penalty": None}, {(False, False): "batch", (True, False): None}),
-        (
-            {"penalty": "jacobian"},
-            {(False, False): "batch", (True, False): None, (True, True): None},
-        ),
-        ({"alpha": 0.2}, {(False, True): None, (True, True): None}),
-        ({"numeric_embedding": None}, {(False, False): "batch", (False, True): None}),
-        ({"hidden_layer_sizes": ()}, dict.fromkeys([(False, False), (True, False), (True, True)])),
-        ({"solver": "lbfgs"}, dict.fromkeys([(False, False), (True, False), (True, True)])),
-        (
-            {"normalization": None},
-            dict.fromkeys([(False, False), (True, False), (True, True)]),
-        ),
+        ({}, [*BOTH, WAVES, SMOOTH]),
+        ({"alpha": 0.0}, [*BOTH, WAVES]),
+        ({"penalty": None}, [*BOTH, WAVES]),
+        ({"penalty": "jacobian"}, [*BOTH, WAVES, SMOOTH]),
+        ({"alpha": 0.2}, [(False, True, None), SMOOTH]),
+        ({"numeric_embedding": None}, [*BOTH, (False, True, None)]),
+        ({"numeric_embedding": "fourier"}, [WAVES, SMOOTH]),
+        ({"hidden_layer_sizes": ()}, [BOTH[0], WAVES, SMOOTH]),
+        ({"solver": "lbfgs"}, [BOTH[0], WAVES, SMOOTH]),
+        ({"normalization": None}, [BOTH[0], WAVES, SMOOTH]),
         (
             {"normalization": "batch_all"},
-            dict.fromkeys([(False, False), (True, False), (True, True)], "batch_all"),
+            [(*way[:2], "batch_all") for way in (BOTH[0], WAVES, SMOOTH)],
         ),
     ],
     ids=str,
 )
-def test_plain_networks_are_normalised_if_that_is_left_to_the_fit(changes, expected, monkeypatch):
+def test_plain_networks_are_tried_with_it_if_that_is_left_to_the_fit(
+    changes, expected, monkeypatch
+):
     seen = spy_on_cross_fit(monkeypatch)
     make("real", max_iter=2, **changes).fit(*draw("real"))
     assert how_normalized(seen) == expected
 
 
-def test_networks_of_sparse_rows_are_not_normalised_by_themselves(monkeypatch):
+def test_networks_of_sparse_rows_are_not(monkeypatch):
     seen = spy_on_cross_fit(monkeypatch)
     X, y = draw("binary")
     make("binary", max_iter=2).fit(sparse.csr_matrix(X), y)
-    assert set(how_normalized(seen).values()) == {None}
+    assert how_normalized(seen) == [(False, False, None), (False, True, None)]
+
+
+def test_the_better_of_two_goes_on_after_the_first_cycle(monkeypatch):
+    """Columns that hardly differ, in whose difference the target lies; and mere noise."""
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(300, 1)) + 0.1 * rng.normal(size=(300, 3))
+    seen = spy_on_cross_fit(monkeypatch)
+    for target in (X[:, 0] - X[:, 1], rng.normal(size=300)):
+        make("real", numeric_embedding=None, alpha=0.0, max_iter=60).fit(X, target)
+    for (_, found), normalization in zip(seen, ("batch", None), strict=True):
+        stops = sorted({end.n_steps for end in found.ends})
+        first, *later = ([end for end in found.ends if end.n_steps == stop] for stop in stops)
+        assert [end.candidate.normalization for end in first] == [None, "batch"]
+        assert min(first, key=lambda end: end.loss).candidate.normalization == normalization
+        assert later
+        for ends in later:
+            assert [end.candidate.normalization for end in ends] == [normalization]
 
 
 @pytest.mark.parametrize("settings", [{"cv": None}, {"early_stopping": True}, {"warm_start": True}])

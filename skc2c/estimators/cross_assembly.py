@@ -164,31 +164,31 @@ def _candidates(estimator, ingredients, rows):
     # The penalty is tried where the network may be rough: behind the embedding, if there is one.
     ways = [(front, alphas[0]) for front in fronts] + [(fronts[-1], a) for a in alphas[1:]]
     return [
-        Candidate(
-            front,
-            alpha,
-            _normalization(estimator, ingredients, is_plain=not front and alpha == 0.0),
-            _longest(estimator, ingredients.solver, bool(front) + (alpha > 0.0)),
-        )
+        Candidate(front, alpha, normalization, _longest(estimator, ingredients, front, alpha))
         for front, alpha in ways
+        for normalization in _normalizations(estimator, ingredients, front, alpha)
     ]
 
 
-def _normalization(estimator, ingredients, is_plain):
-    """That of a candidate: by default only plain networks are normalised (docs/untuned.md)."""
+def _normalizations(estimator, ingredients, front, alpha):
+    """Those to try: with and without for plain networks, unless one is asked for.
+
+    Behind an embedding, and of sparse rows, normalised networks are seldom better
+    (docs/untuned.md).
+    """
+    is_plain = not front and alpha == 0.0
     is_possible = (
         ingredients.solver.is_stochastic
         and len(ingredients.layer_units) > 2  # there are hidden units
         and not sparse.issparse(ingredients.labelled.X)
     )
-    if estimator.normalization == "auto" and is_plain and is_possible:
-        return "batch"
-    return asked_for(estimator)
+    is_open = estimator.normalization == "auto" and is_plain and is_possible
+    return [None, "batch"] if is_open else [asked_for(estimator)]
 
 
-def _longest(estimator, solver, place):
-    if isinstance(estimator.max_iter, str) and solver.is_stochastic:
-        return _LONGEST[place]
+def _longest(estimator, ingredients, front, alpha):
+    if isinstance(estimator.max_iter, str) and ingredients.solver.is_stochastic:
+        return _LONGEST[bool(front) + (alpha > 0.0)]
     return np.inf
 
 

@@ -86,15 +86,12 @@ normalization : {'auto', 'batch', 'batch_all'} or None, default='auto'
     instead of a bias. At the end of the fit, the means and variances over all training rows,
     labelled or not, are folded into `coefs_` and `intercepts_`, so that the fitted model is an
     ordinary network. Neither is available with L-BFGS, the ``'jacobian'`` penalty, `warm_start`
-    and ``partial_fit``.
-
-    ``'auto'`` is ``'batch'`` for the networks with neither penalty nor embedding among those that
-    Adam trains side by side (see `cv`) on dense features, and None for all others.
+    and ``partial_fit``. With ``'auto'``, if Adam trains several networks on dense features, those
+    without penalty and embedding are tried with and without ``'batch'``, and no others.
 
 init_scale : float, default=1.0
     Factor on the initial weights, but not on the biases. With ``normalization='batch'``, smaller
-    initial weights leave the output of hidden units as it is, but let these weights change
-    faster at the same learning rate.
+    weights leave hidden units as they are, but change faster at the same learning rate.
 
 solver : {solver_names} or Solver, default='adam'
     ``'adam'``: mini-batch Adam. ``'lbfgs'``: L-BFGS on all rows, which may be faster for a few

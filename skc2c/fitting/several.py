@@ -6,6 +6,7 @@ of a network's training measure it. A candidate goes on as long as that helps, o
 own; in the end a mix of all ends is selected that predicts the left-out rows best.
 """
 
+from dataclasses import replace
 from functools import partial
 from typing import NamedTuple
 
@@ -98,7 +99,8 @@ def cross_fit(plan, over_runs=map, n_shares=1, after=None):
             ends.extend(found)
             if after is not None and after(_mix(plan, ends, interrupted)):
                 break
-            going_on = [end.candidate for end in found if _still_improves(end, ends, plan)]
+            ahead = _ahead_of_twins(found)
+            going_on = [end.candidate for end in ahead if _still_improves(end, ends, plan)]
             runs = [run for run in runs if run.keep(going_on)]
     except KeyboardInterrupt:
         if not ends:
@@ -111,6 +113,18 @@ def _advance(run, stop):
     """Train a run up to a step: the run, which may have been another process's, and its members."""
     trained = run.advance(stop)
     return run, trained
+
+
+def _ahead_of_twins(ends):
+    """Ends without those of candidates of which a twin is ahead.
+
+    Twins differ in normalisation only. The one that is ahead at the first end is so later, as a
+    rule; networks of other kinds are too different for that (docs/untuned.md).
+    """
+    best = {}
+    for end in sorted(ends, key=lambda end: end.loss):
+        best.setdefault(replace(end.candidate, normalization=None), end)
+    return list(best.values())
 
 
 def _still_improves(end, ends, plan):
