@@ -5,8 +5,8 @@ Usage: python benchmarks/untuned.py [--data FOLDER] [--contestants skc2c,mlp,...
 
 FOLDER holds .npz files with arrays ``X`` and ``y`` and a JSON string ``meta`` whose "task"
 is "regression", "binary" or "multiclass". Without it, sets that scikit-learn ships or
-generates are used. A set is cut to at most --rows rows and divided into --folds folds;
-all contestants are fitted on the same rows, in which one-hot columns are numbers like
+generates are used. A set is cut to at most --rows rows and divided into --folds folds, at random
+by --seed; all contestants are fitted on the same rows, in which one-hot columns are numbers like
 any others. The loss is the log-loss of a classifier, or the root mean squared error of
 a regressor in standard deviations of the training targets.
 
@@ -158,6 +158,9 @@ CONTESTANTS = {
 
 # ---------------------------------------------------------------------------------- data
 
+# Of the folds, unless another one is asked for: that of all recorded figures.
+FIRST_SEED = 1
+
 
 class Table(NamedTuple):
     """Rows and their targets: indices of classes, or real numbers."""
@@ -166,7 +169,7 @@ class Table(NamedTuple):
     y: np.ndarray
     is_regression: bool
 
-    def splits(self, n_folds, seed=1):
+    def splits(self, n_folds, seed=FIRST_SEED):
         """Training and test rows of each fold."""
         kind = KFold if self.is_regression else StratifiedKFold
         return list(kind(n_folds, shuffle=True, random_state=seed).split(self.X, self.y))
@@ -335,7 +338,7 @@ def attempt(results, rows, key, options):
     name, contestant, fold = key
     try:
         model = CONTESTANTS[contestant].make(rows.is_regression, options.threads)
-        record = measure(model, rows, *rows.splits(options.folds)[fold])
+        record = measure(model, rows, *rows.splits(options.folds, options.seed)[fold])
     except Exception as error:  # must not cost the other measurements of a long run
         traceback.print_exc()
         return f"failed: {error!r}"
@@ -378,6 +381,7 @@ def parsed(arguments):
     parser.add_argument("--skip", type=names, default=[], help="all sets but these")
     parser.add_argument("--rows", type=int, default=2500, help="of a set at most")
     parser.add_argument("--folds", type=int, default=3)
+    parser.add_argument("--seed", type=int, default=FIRST_SEED, help="of the folds")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--results", type=Path, nargs="+", default=[Path("untuned.jsonl")])
     parser.add_argument("--report", action="store_true", help="only print the tables")
@@ -390,7 +394,7 @@ def parsed(arguments):
 
 def main(arguments=None):
     options = parsed(arguments)
-    settings = {"rows": options.rows, "folds": options.folds, "threads": options.threads}
+    settings = {name: getattr(options, name) for name in ("rows", "folds", "seed", "threads")}
     results = Results(options.results, settings)
     if options.report:
         options.contestants = options.contestants or list(CONTESTANTS)
