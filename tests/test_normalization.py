@@ -103,6 +103,18 @@ def test_gradients_equal_finite_differences(rng, activation, hidden):
     assert_gradient(function, back(mix.copy()), theta, rng)
 
 
+def test_units_that_rounding_alone_moves_stay_finite(rng):
+    """Columns that are equal, and weights that sum to zero: a variance of a rounding error."""
+    network = Network((3, 40, 1), "tanh", normalization="batch")
+    theta = rng.normal(size=network.size).astype(np.float32)
+    kernel = 1e3 * rng.normal(size=(3, 40))
+    theta[:120] = (kernel - kernel.mean(axis=0)).ravel()
+    X = np.repeat(1e3 * rng.normal(size=(50, 1)), 3, axis=1).astype(np.float32)
+    h, back = network.forward_with_way_back(theta, X, n=50)
+    assert np.isfinite(h).all()
+    assert np.isfinite(back(np.ones_like(h))).all()
+
+
 @every_activation
 def test_linearization_is_the_derivative_of_all_rows_at_once(rng, activation):
     network, theta, X = draw(rng, activation=activation)
