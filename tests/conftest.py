@@ -1,5 +1,6 @@
 """Settings for all tests: one BLAS thread, so that timing and rounding are repeatable."""
 
+import gc
 import os
 import runpy
 import sys
@@ -15,6 +16,13 @@ import pytest
 from threadpoolctl import threadpool_limits
 
 threadpool_limits(1)
+
+
+def pytest_collection_finish():
+    """Spare the garbage collector the tests that wait: it would walk through all of them again."""
+    gc.collect()
+    gc.freeze()
+
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
 
