@@ -173,8 +173,8 @@ def _candidates(estimator, ingredients, rows):
 def _normalizations(estimator, ingredients, front, alpha):
     """Those to try: with and without for plain networks, unless one is asked for.
 
-    Behind an embedding, and of sparse rows, normalised networks are seldom better
-    (docs/untuned.md).
+    Behind an embedding normalised networks are seldom better (docs/untuned.md). Sparse rows keep
+    a first layer that reads their entries only.
     """
     is_plain = not front and alpha == 0.0
     is_possible = (

@@ -1,9 +1,10 @@
 """Several fits side by side: one network for each fold and candidate, chosen out of fold.
 
-Every candidate (layers in front, strength of the penalty) is trained on each fold's training
-rows, in cycles at whose ends the learning rate is zero. At each end the rows left out
-of a network's training measure it. A candidate goes on as long as that helps, on a clock of its
-own; in the end a mix of all ends is selected that predicts the left-out rows best.
+Every candidate (layers in front, strength of the penalty, normalisation) is trained on each
+fold's training rows, in cycles at whose ends the learning rate is zero. At each end the rows left
+out of a network's training measure it. Of two candidates that differ in normalisation only, the
+better one goes on after the first end, and a candidate goes on as long as that helps, on a clock
+of its own. In the end a mix of all ends is selected that predicts the left-out rows best.
 """
 
 from dataclasses import replace
