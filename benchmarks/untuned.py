@@ -94,6 +94,7 @@ TRIED = {
     "batch-100": {"batch_size": 100},
     "beta_2-0.999": {"solver": Adam(beta_2=0.999)},
     "all-normalized": {"normalization": "batch"},
+    "two-processes": {"n_jobs": 2},
 }
 OWN_SETTINGS = VARIANTS | TRIED
 BEHIND_A_SCALER = {"no-scaling", "scaler"}
