@@ -182,6 +182,7 @@ def test_alpha_is_chosen_where_the_penalty_clearly_helps(solver, seed):
     y = X[:, 0] + rng.normal(size=60)
     changes = {"numeric_embedding": None, "max_iter": 200, "l2": 0.0, "learning_rate_init": 0.1}
     changes |= {"penalty": "jacobian", "epsilon": 1.0, "solver": solver, "random_state": seed}
+    changes |= {"normalization": None}  # the same networks with and without the penalty
     estimator, plain = (make("real", alpha=alpha, **changes).fit(X, y) for alpha in ("auto", 0.0))
     assert estimator.alpha_ > 0
     assert estimator.oob_score_ > plain.oob_score_
