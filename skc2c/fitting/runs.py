@@ -69,14 +69,15 @@ class Run:
         trained : dict
             From each member to its network, parameters and curve, as in `End`.
         """
+        # Members may diverge: their loss is infinite then, and others are chosen.
         with np.errstate(over="ignore", invalid="ignore"):
             self._train(stop)
-        self.n_steps = stop
-        parts = zip(self.members, self._parameters(), self._unfinished(), strict=True)
-        return {
-            member: (*self._fitted(member, theta), self.curves[member] + latest)
-            for member, theta, latest in parts
-        }
+            self.n_steps = stop
+            parts = zip(self.members, self._parameters(), self._unfinished(), strict=True)
+            return {
+                member: (*self._fitted(member, theta), self.curves[member] + latest)
+                for member, theta, latest in parts
+            }
 
     def _fitted(self, member, theta):
         """The network of a member that predicts, and its parameters."""
