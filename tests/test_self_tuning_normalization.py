@@ -1,10 +1,14 @@
 """Which networks of a fit that tunes itself are normalised."""
 
+from collections import Counter
+
 import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
 from scipy import sparse
 from tuned import draw, make, spy_on_cross_fit
+
+from skc2c.estimators import cross_assembly
 
 
 def how_normalized(seen):
@@ -67,6 +71,18 @@ def test_the_better_of_two_goes_on_after_the_first_cycle(monkeypatch):
         assert later
         for ends in later:
             assert [end.candidate.normalization for end in ends] == [normalization]
+
+
+def test_both_go_on_while_too_few_steps_tell_nothing(monkeypatch):
+    """Cycles end after 10, 30, 70 and 150 steps; after 70 it is told which is better."""
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(213, 3))
+    seen = spy_on_cross_fit(monkeypatch)
+    monkeypatch.setattr(cross_assembly, "_PATIENCE", -np.inf)
+    make("real", numeric_embedding=None, alpha=0.0, max_iter=15).fit(X, X[:, 0])
+    ((_, found),) = seen
+    n_ends = Counter(end.n_steps for end in found.ends)
+    assert n_ends == {10: 2, 30: 2, 70: 2, 150: 1}
 
 
 @pytest.mark.parametrize("settings", [{"cv": None}, {"early_stopping": True}, {"warm_start": True}])

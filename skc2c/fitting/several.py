@@ -3,7 +3,7 @@
 Every candidate (layers in front, strength of the penalty, normalisation) is trained on each
 fold's training rows, in cycles at whose ends the learning rate is zero. At each end the rows left
 out of a network's training measure it. Of two candidates that differ in normalisation only, the
-better one goes on after the first end, and a candidate goes on as long as that helps, on a clock
+better one goes on after the first cycle, and a candidate goes on as long as that helps, on a clock
 of its own. In the end a mix of all ends is selected that predicts the left-out rows best.
 """
 
@@ -24,6 +24,10 @@ _ROUNDS = 12
 # How far behind the best a candidate may be expected at its next end, in log error: from
 # further behind it is hardly ever selected (docs/untuned.md).
 _BEHIND = 0.05
+
+# Steps after which an end tells which of two twins is the better one: the end of the first cycle,
+# unless `max_iter` makes cycles shorter.
+_TELLING = 50
 
 
 class CrossFit(NamedTuple):
@@ -100,7 +104,7 @@ def cross_fit(plan, over_runs=map, n_shares=1, after=None):
             ends.extend(found)
             if after is not None and after(_mix(plan, ends, interrupted)):
                 break
-            ahead = _ahead_of_twins(found)
+            ahead = _ahead_of_twins(found) if stop >= _TELLING else found
             going_on = [end.candidate for end in ahead if _still_improves(end, ends, plan)]
             runs = [run for run in runs if run.keep(going_on)]
     except KeyboardInterrupt:
@@ -119,8 +123,8 @@ def _advance(run, stop):
 def _ahead_of_twins(ends):
     """Ends without those of candidates of which a twin is ahead.
 
-    Twins differ in normalisation only. The one that is ahead at the first end is so later, as a
-    rule; networks of other kinds are too different for that (docs/untuned.md).
+    Twins differ in normalisation only. The one that is ahead early is so later, as a rule;
+    networks of other kinds are too different for that (docs/untuned.md).
     """
     best = {}
     for end in sorted(ends, key=lambda end: end.loss):
