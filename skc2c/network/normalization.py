@@ -126,7 +126,7 @@ class NormalizedDense(Dense):
         """Where few units are below: their covariance C gives the variance ``w' C w`` of a unit.
 
         Mean, variance and scale then go into the rows below and the kernel, and no pass over all
-        units is left but that of a dense layer: steps take two thirds of the time.
+        units is left but that of a dense layer: steps of few columns take 0.85 of the time.
         """
         kernel = self.kernel(theta)
         rows = rows - _mean(rows)

@@ -66,7 +66,7 @@ class Adam(StochasticSolver):
 
 
 # Of one network, as in the paper; within a cycle, which has a hundred steps or a few, a memory of a
-# thousand is too long: 1 % more loss, and a tenth more time (docs/untuned.md).
+# thousand is too long: 2 % more loss (docs/untuned.md).
 _BETA_2, _BETA_2_IN_CYCLES = 0.999, 0.95
 
 
