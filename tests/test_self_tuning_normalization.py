@@ -85,6 +85,15 @@ def test_both_go_on_while_too_few_steps_tell_nothing(monkeypatch):
     assert n_ends == {10: 2, 30: 2, 70: 2, 150: 1}
 
 
+def test_the_first_cycle_tells_by_default(monkeypatch):
+    X, y = draw("real")
+    seen = spy_on_cross_fit(monkeypatch)
+    monkeypatch.setattr(cross_assembly, "_ENDS", cross_assembly._ENDS[:2])
+    make("real", numeric_embedding=None, alpha=0.0, max_iter="auto").fit(X, y)
+    ((plan, found),) = seen
+    assert Counter(end.n_steps for end in found.ends) == {plan.ends[0]: 2, plan.ends[1]: 1}
+
+
 @pytest.mark.parametrize("settings", [{"cv": None}, {"early_stopping": True}, {"warm_start": True}])
 def test_a_single_network_is_normalised_only_if_asked(settings):
     X, y = draw("real")
