@@ -171,10 +171,10 @@ def _candidates(estimator, ingredients, rows):
 
 
 def _normalizations(estimator, ingredients, front, alpha):
-    """Those to try: with and without for plain networks, unless one is asked for.
+    """Normalisations to try: for plain networks with and without, unless one is asked for.
 
-    Behind an embedding normalised networks are seldom better (docs/untuned.md). Sparse rows keep
-    a first layer that reads their entries only.
+    Behind an embedding, normalised networks are no better on average (docs/untuned.md). Sparse
+    rows keep a first layer that reads their entries only.
     """
     is_plain = not front and alpha == 0.0
     is_possible = (
@@ -187,6 +187,7 @@ def _normalizations(estimator, ingredients, front, alpha):
 
 
 def _longest(estimator, ingredients, front, alpha):
+    """Steps at which a candidate stops at the latest."""
     if isinstance(estimator.max_iter, str) and ingredients.solver.is_stochastic:
         return _LONGEST[bool(front) + (alpha > 0.0)]
     return np.inf

@@ -84,10 +84,10 @@ normalization : {'auto', 'batch', 'batch_all'} or None, default='auto'
     the rows of the penalty and each perturbed copy of these have means and variances of their
     own. ``'batch_all'`` also normalises the outputs, which then have a learned scale and shift
     instead of a bias. At the end of the fit, the means and variances over all training rows,
-    labelled or not, are folded into `coefs_` and `intercepts_`, so that the fitted model is an
-    ordinary network. Neither is available with L-BFGS, the ``'jacobian'`` penalty, `warm_start`
-    and ``partial_fit``. With ``'auto'``, if Adam trains several networks on dense features, those
-    without penalty and embedding are tried with and without ``'batch'``, and no others.
+    labelled or not, are folded into `coefs_` and `intercepts_`. Neither is available with
+    L-BFGS, the ``'jacobian'`` penalty, `warm_start` and ``partial_fit``. With ``'auto'``, if Adam
+    trains several networks on dense features, those that have neither penalty nor embedding are
+    tried with and without ``'batch'``, and the rows left out by `cv` decide. All others have none.
 
 init_scale : float, default=1.0
     Factor on the initial weights, but not on the biases. With ``normalization='batch'``, smaller

@@ -25,8 +25,8 @@ _ROUNDS = 12
 # further behind it is hardly ever selected (docs/untuned.md).
 _BEHIND = 0.05
 
-# Steps after which an end tells which of two twins is the better one: the end of the first cycle,
-# unless `max_iter` makes cycles shorter.
+# Steps after which an end tells which of two twins is the better one: by default, those of the
+# first cycle. After fewer, as with a small `max_iter`, neither has learned much yet.
 _TELLING = 50
 
 

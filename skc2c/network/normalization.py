@@ -10,8 +10,10 @@ from skc2c.network.layer import Record
 
 # Added to variances, so that a unit that is constant over the rows divides by no zero.
 _EPSILON = 1e-6
-# How many times as many units as below make it pay to take their statistics from the rows below.
-_NARROW = 2
+# A layer of at least so many times the units below takes its statistics from the rows below, whose
+# covariance has to be computed. For 100 units, forward and back, that took 0.63 of the time with 5
+# units below, 0.80 with 20 and 0.96 with 33; with 40 nothing was gained.
+_NARROW = 3
 
 
 class Normalized(NamedTuple):
@@ -41,7 +43,7 @@ class Normalized(NamedTuple):
 
 
 class NormalizedByMoments(NamedTuple):
-    """The same, of a layer whose rows below tell its statistics.
+    """What `retreat` needs if the statistics were taken from the rows below.
 
     Attributes
     ----------
@@ -123,10 +125,11 @@ class NormalizedDense(Dense):
         return out, Record(rows, normalized, None)
 
     def _advance_by_moments(self, theta, rows):
-        """Where few units are below: their covariance C gives the variance ``w' C w`` of a unit.
+        """Like `advance`, with statistics taken from the rows below, of which there are few units.
 
-        Mean, variance and scale then go into the rows below and the kernel, and no pass over all
-        units is left but that of a dense layer: steps of few columns take 0.85 of the time.
+        The variance of a unit is ``w' C w``, where C is the covariance of the rows below. Mean,
+        variance and scale are applied to these rows and the kernel, so that the units themselves
+        need no further pass.
         """
         kernel = self.kernel(theta)
         rows = rows - _mean(rows)
