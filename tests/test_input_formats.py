@@ -9,6 +9,7 @@ from single import both, draw, each_penalty, each_solver, quick
 from sklearn.base import clone
 
 from skc2c import C2CRegressor
+from skc2c.estimators.training_data import check_training_data
 from skc2c.objective import Objective
 from skc2c.solvers import SOLVERS
 
@@ -93,3 +94,28 @@ def test_training_dtype_is_that_of_the_solver(cls, solver, penalty, monkeypatch)
         monkeypatch.setattr(Objective, name, noting_dtypes(getattr(Objective, name), seen))
     quick(cls, penalty=penalty, solver=solver, epsilon=[0.1, 0.2, 0.0, 0.3]).fit(X, y)
     assert seen == {(expected, expected)}
+
+
+@both
+def test_all_rows_are_laid_out_row_by_row(cls):
+    """Rows taken one by one from an array in column order are slow: that of a frame, for one."""
+    X, y = draw(cls)
+    columns = np.asfortranarray(X)
+    y = y.astype(np.float64)
+    marked = np.where(np.arange(len(y)) % 2, y, np.nan)
+    estimator = cls(missing_label=np.nan, early_stopping=True)
+    more = {"X_val": columns, "y_val": y}
+    data = check_training_data(estimator, columns, marked, None, columns, reset=True, **more)
+    picked, unlabeled = data.unlabeled
+    matrices = [data.labelled.X, picked.matrix, unlabeled, data.validation.X]
+    assert all(matrix.flags.c_contiguous for matrix in matrices)
+
+
+@both
+@each_solver
+def test_order_of_the_array_does_not_matter(cls, solver):
+    X, y = draw(cls)
+    fitted = [
+        quick(cls, solver=solver, input_scaling=None).fit(np.asarray(X, order=o), y) for o in "CF"
+    ]
+    assert_array_equal(fitted[0].coefs_[0], fitted[1].coefs_[0])

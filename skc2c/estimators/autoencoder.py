@@ -267,7 +267,7 @@ class C2CAutoencoder(FittedAutoencoder):
         self._validate_params()
         keep_freed_memory()
         checked, draws = copy.copy(self), copy.deepcopy(self.random_state)
-        X = validate_data(checked, X, dtype=FLOATS)
+        X = validate_data(checked, X, dtype=FLOATS, order="C")  # rows are taken at random
         try:
             attributes = train(self, X, draws)
         except DivergenceError as error:
