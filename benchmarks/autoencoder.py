@@ -12,11 +12,11 @@ Prints Markdown, and appends each row to FILE as a line of JSON.
 """
 
 import argparse
-import json
 import time
 import warnings
 from pathlib import Path
 
+import json_lines
 import numpy as np
 from sklearn.base import clone
 from sklearn.datasets import load_digits
@@ -121,8 +121,7 @@ def main():
                 if options.results:
                     record = {"set": set_name, "width": width, "transformer": name}
                     record |= {"accuracy": found[:, 0].tolist(), "error": found[:, 1].tolist()}
-                    with Path(options.results).open("a") as file:
-                        file.write(json.dumps(record) + "\n")
+                    json_lines.append(Path(options.results), record)
 
 
 if __name__ == "__main__":

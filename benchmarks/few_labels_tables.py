@@ -11,11 +11,11 @@ is a line of JSON in FILE, where a run goes on; --report prints the tables as Ma
 """
 
 import argparse
-import json
 import time
 import warnings
 from pathlib import Path
 
+import json_lines
 import numpy as np
 from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.metrics import accuracy_score
@@ -107,8 +107,7 @@ def measure_all(options, records):
                 key = {"draw": draw, "set": name, "labels": n_labels}
                 found = [{**key, **record} for record in measured(rows, n_labels, draw)]
                 records += found
-                with options.results.open("a") as file:
-                    file.writelines(json.dumps(record) + "\n" for record in found)
+                json_lines.append(options.results, *found)
                 print(*key.values(), *(f"{r['contestant']} {r['loss']:.3f}" for r in found))
 
 
@@ -165,8 +164,7 @@ def main():
     parser.add_argument("--report", action="store_true")
     options = parser.parse_args()
     warnings.simplefilter("ignore")
-    lines = options.results.read_text().splitlines() if options.results.exists() else []
-    records = [json.loads(line) for line in lines]
+    records = json_lines.read(options.results)
     if not options.report:
         measure_all(options, records)
     print(report(records))

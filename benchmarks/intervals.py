@@ -13,7 +13,6 @@ MAPIE takes part if it is installed: `pip install --group benchmarks`.
 """
 
 import argparse
-import json
 import logging
 import os
 import warnings
@@ -21,6 +20,7 @@ from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 
+import json_lines
 import numpy as np
 from scipy import stats
 from scipy.stats import gmean
@@ -150,7 +150,7 @@ def measure(name, X, y, train, test):
 
 
 def run(arguments):
-    done = {key(record) for record in read(arguments.results)}
+    done = {key(record) for record in json_lines.read(arguments.results)}
     for data, load in sources(arguments.data).items():
         X, y, is_regression = load()
         for seed in range(arguments.splits if is_regression else 0):
@@ -161,8 +161,7 @@ def run(arguments):
                     continue
                 for record in measure(name, rows.X, rows.y, *parts):
                     record = {"data": data, "split": seed, "name": name, **record}
-                    with arguments.results.open("a") as lines:
-                        lines.write(json.dumps(record) + "\n")
+                    json_lines.append(arguments.results, record)
                     print(record, flush=True)
 
 
@@ -171,10 +170,6 @@ def run(arguments):
 
 def key(record):
     return record["data"], record["split"], record["name"]
-
-
-def read(path):
-    return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
 
 
 def means(records, field, **chosen):
@@ -243,7 +238,7 @@ def main():
     if not arguments.report:
         run(arguments)
     packages = ["numpy", "scikit-learn", "autograd"] + ["mapie"] * (find_spec("mapie") is not None)
-    print(*report(read(arguments.results)), environment(packages), sep="\n\n")
+    print(*report(json_lines.read(arguments.results)), environment(packages), sep="\n\n")
 
 
 if __name__ == "__main__":

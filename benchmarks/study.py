@@ -18,7 +18,6 @@ printed as Markdown. --picture draws the last of them (it takes matplotlib).
 """
 
 import argparse
-import json
 import os
 import sys
 import traceback
@@ -26,6 +25,7 @@ import warnings
 from datetime import date
 from pathlib import Path
 
+import json_lines
 from study_models import CONTESTANTS, Task, choice, make
 from study_picture import draw
 from study_tables import report
@@ -51,8 +51,7 @@ class Journal:
     def __init__(self, path, settings):
         self.path, self.settings, self.records, self.runs = path, settings, [], []
         counts = False
-        for line in path.read_text().splitlines() if path.exists() else []:
-            found = json.loads(line)
+        for found in json_lines.read(path):
             if "run" in found:
                 counts = settings.items() <= found["run"].items()
                 self.runs += [found["run"]] * counts
@@ -67,15 +66,11 @@ class Journal:
         """Say when and with what the records below are made."""
         run = {"date": date.today().isoformat(), "environment": environment(PACKAGES)}
         self.runs.append({**self.settings, **run})
-        self._append({"run": self.runs[-1]})
+        json_lines.append(self.path, {"run": self.runs[-1]})
 
     def add(self, record):
         self.records.append(record)
-        self._append(record)
-
-    def _append(self, line):
-        with self.path.open("a") as file:
-            file.write(json.dumps(line, separators=(",", ":")) + "\n")
+        json_lines.append(self.path, record)
 
 
 def keys(options):

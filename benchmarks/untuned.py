@@ -34,6 +34,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import NamedTuple
 
+import json_lines
 import numpy as np
 from sklearn.compose import TransformedTargetRegressor
 from sklearn.datasets import (
@@ -297,8 +298,7 @@ class Results:
 
     def __init__(self, paths, settings):
         self.path, self.settings = paths[0], settings
-        lines = [line for path in paths if path.exists() for line in path.read_text().splitlines()]
-        records = [json.loads(line) for line in lines]
+        records = [record for path in paths for record in json_lines.read(path)]
         self.records = [record for record in records if settings.items() <= record.items()]
 
     def keys(self):
@@ -307,8 +307,7 @@ class Results:
 
     def add(self, record):
         record = {**record, **self.settings}
-        with self.path.open("a") as file:
-            file.write(json.dumps(record) + "\n")
+        json_lines.append(self.path, record)
         self.records.append(record)
 
 
