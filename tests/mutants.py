@@ -31,7 +31,8 @@ ROOT = Path(__file__).resolve().parent.parent
 ROOMS = {
     "objective": "test_objective test_members_objective test_term test_fitting test_behaviour",
     "fitting": "test_fitting test_several_fits* test_self_tuning* test_behaviour",
-    "estimators/targets": "test_targets test_classifier test_regressor* test_self_tuning*",
+    "estimators/targets": "test_targets test_partial_fit_targets test_intervals test_classifier "
+    "test_regressor* test_self_tuning*",
     "solvers": "test_adam test_lbfgs test_monitor test_schedules test_solvers test_fitting",
     "penalties": "test_nearby test_ladder test_jacobian_penalty test_noise test_probes "
     "test_distances test_perturbations test_penalties test_term test_gamma_model "
