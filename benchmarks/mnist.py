@@ -65,13 +65,6 @@ SETTINGS = {
         **NORMALIZED_TOP,
         "max_iter": 50,
     },
-    "ladder, normalised, deep": {
-        "penalty": Ladder(normalized_top=True, layer_noise=0.3, noisy_loss=True),
-        "alpha": 2.0,
-        **NORMALIZED_TOP,
-        "hidden_layer_sizes": (500, 250, 250, 250, 250),
-        "max_iter": 50,
-    },
     "ladder, less noise": {
         "penalty": Ladder(normalized_top=True, layer_noise=0.2, noisy_loss=True),
         "alpha": 2.0,
