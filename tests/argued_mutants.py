@@ -17,6 +17,7 @@ _BY_REASON = {
     ],
     "a figure that was chosen by trial; its neighbour would do as well": [
         ("", "STEPS_PER_ROUND = (21)"),
+        ("", "_WORTH_SHARING = 2**(24)"),
         ("", "_STARTS = (11)"),
         ("C2C", "few_labels = FewLabels(alpha=(11.0), radius=0.37)"),
         ("", "_EVALUATIONS_PER_STEP = (101)"),

@@ -7,10 +7,12 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from oracles import LIKELIHOODS, VARIANTS, draw_targets
+from threadpoolctl import threadpool_info, threadpool_limits
 
 from skc2c import C2C, Penalty
 from skc2c.data.rows import Rows
-from skc2c.fitting import Batchwise, FullBatch, Plan, Streams, fit
+from skc2c.fitting import Batchwise, FullBatch, Plan, Streams, fit, one
+from skc2c.machine import threads
 from skc2c.network import Network
 from skc2c.penalties import NoPenalty
 from skc2c.random_streams import streams
@@ -290,3 +292,23 @@ def test_the_loss_of_an_epoch_without_a_step_is_the_objective(likelihood):
     found = fit(plan)
     expected, _ = plan.objective.on_all_rows(plan.theta, 0)
     assert_allclose(found.loss, expected, rtol=1e-5)
+
+
+@pytest.mark.skipif(not threads._blas(), reason="threadpoolctl knows nothing of this BLAS")
+@pytest.mark.parametrize(
+    ("solver", "worth", "expected"),
+    [("adam", 8 * 4 * 6, 2), ("adam", 8 * 4 * 6 + 1, 1), ("lbfgs", 1, 1)],
+)
+def test_products_of_a_batch_are_shared_among_threads_if_they_are_large(
+    solver, worth, expected, monkeypatch
+):
+    """A batch of 8 rows and the larger kernel, of 4 by 6; L-BFGS has threads of its own."""
+    found = []
+
+    def look(_):
+        found.append(max(p["num_threads"] for p in threadpool_info() if p["user_api"] == "blas"))
+
+    monkeypatch.setattr(one, "_WORTH_SHARING", worth)
+    with threadpool_limits(2):
+        fit(draw_plan(solver=solver, after=look, max_iter=1))
+    assert found == [expected]
