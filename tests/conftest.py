@@ -33,6 +33,15 @@ def rng():
 
 
 @pytest.fixture
+def brief_by_default(monkeypatch):
+    """Several networks are trained for nine steps at most, where it is left to the fit."""
+    from skc2c.estimators import cross_assembly
+
+    monkeypatch.setattr(cross_assembly, "_ENDS", (3, 9))
+    monkeypatch.setattr(cross_assembly, "_LONGEST", (9, 9, 9))
+
+
+@pytest.fixture
 def run_example(pyplot, tmp_path, monkeypatch, capsys):
     """Run a script of the examples in its fast form: what it prints, and the picture it saves."""
 
