@@ -1,5 +1,6 @@
 """Settings for all tests: one BLAS thread, so that timing and rounding are repeatable."""
 
+import functools
 import gc
 import os
 import runpy
@@ -13,9 +14,15 @@ os.environ["MPLBACKEND"] = "agg"  # no windows
 
 import numpy as np
 import pytest
+from sklearn.base import BaseEstimator
 from threadpoolctl import threadpool_limits
 
 threadpool_limits(1)
+
+# scikit-learn reads the signature of a class whenever it asks an estimator for its parameters:
+# in these tests again and again, of a few dozen classes.
+names_of_parameters = functools.cache(BaseEstimator._get_param_names.__func__)
+BaseEstimator._get_param_names = classmethod(names_of_parameters)
 
 
 def pytest_collection_finish():
@@ -30,6 +37,15 @@ EXAMPLES = Path(__file__).parent.parent / "examples"
 @pytest.fixture
 def rng():
     return np.random.default_rng(0)
+
+
+@pytest.fixture
+def brief_by_default(monkeypatch):
+    """Several networks are trained for nine steps at most, where it is left to the fit."""
+    from skc2c.estimators import cross_assembly
+
+    monkeypatch.setattr(cross_assembly, "_ENDS", (3, 9))
+    monkeypatch.setattr(cross_assembly, "_LONGEST", (9, 9, 9))
 
 
 @pytest.fixture

@@ -1,5 +1,8 @@
 """Fitted estimators of every kind, for the tests of what they are exported as."""
 
+import copy
+
+import joblib
 import numpy as np
 import pytest
 from oracles import in_pairs
@@ -43,17 +46,25 @@ each_regressor = pytest.mark.parametrize(
 def fitted_classifier(labels="integers", dtype=np.float64, **parameters):
     """A classifier and its rows, which it was hardly trained on."""
     X = X_CLASSES.astype(dtype)
-    return _hardly(C2CClassifier, parameters).fit(X, LABELS[labels]), X
+    return _hardly_fitted(C2CClassifier, parameters, X, LABELS[labels]), X
 
 
 def fitted_regressor(targets="one", dtype=np.float64, **parameters):
     """A regressor and its rows."""
     X = X_REALS.astype(dtype)
-    return _hardly(C2CRegressor, parameters).fit(X, TARGETS[targets]), X
+    return _hardly_fitted(C2CRegressor, parameters, X, TARGETS[targets]), X
 
 
-def _hardly(cls, parameters):
-    return cls(**{"hidden_layer_sizes": (6,), "max_iter": 3, "random_state": 0} | parameters)
+FITTED = {}
+
+
+def _hardly_fitted(cls, parameters, X, y):
+    """A copy of what was fitted once: each kind of export is tested with the same estimators."""
+    key = joblib.hash((cls, parameters, X, y))
+    if key not in FITTED:
+        settings = {"hidden_layer_sizes": (6,), "max_iter": 3, "random_state": 0} | parameters
+        FITTED[key] = cls(**settings).fit(X, y)
+    return copy.deepcopy(FITTED[key])
 
 
 def assert_agree(ours, theirs, like):

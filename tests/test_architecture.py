@@ -53,6 +53,7 @@ def room(path):
     return path.relative_to(PACKAGE).with_suffix("").parts[0]
 
 
+@cache
 def tree(path):
     return ast.parse(path.read_text())
 

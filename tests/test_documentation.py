@@ -256,7 +256,7 @@ NEEDED = {"export": ("onnxruntime", "skl2onnx", "skops"), "one_hot": ("pandas",)
     [page for page in PAGES if page.parent != ROOT and "\n>>> " in page.read_text()],
     ids=lambda page: page.stem,
 )
-def test_examples_of_a_page_run(page, tmp_path, monkeypatch):
+def test_examples_of_a_page_run(page, tmp_path, monkeypatch, shared_fits):
     for name in NEEDED.get(page.stem, ()):
         pytest.importorskip(name)
     monkeypatch.chdir(tmp_path)  # where it saves a model

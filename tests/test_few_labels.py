@@ -83,7 +83,8 @@ def test_with_a_handful_of_labels_every_network_has_them_all(blobs, alpha, expec
 def test_unlabelled_rows_help_where_classes_are_clusters():
     X, y = make_moons(200, noise=0.05, random_state=0)
     marked = np.where(np.arange(200) < 10, y, -1)
-    small = {"cv": 2, "penalty": "vat", "max_iter": 500, "random_state": 0}
+    small = {"cv": 2, "penalty": "vat", "max_iter": 200, "random_state": 0}
+    small["learning_rate_init"] = 0.03
     clf = C2CClassifier(missing_label=-1, **small).fit(X, marked)
     assert clf.score(X, y) > 0.95
     alone = C2CClassifier(**small).fit(X[:10], y[:10])
@@ -96,7 +97,7 @@ def test_unlabelled_rows_are_done_without_where_they_do_harm(rng):
     X = X[rng.permutation(300)]
     y = (X[:, 1] * np.sign(X[:, 0]) > 3.0).astype(int)
     marked = np.where(np.arange(300) < 100, y, -1)
-    small = {"hidden_layer_sizes": (30,), "cv": 2, "max_iter": 300}
+    small = {"hidden_layer_sizes": (30,), "cv": 2, "max_iter": 150}
     clf = C2CClassifier(**small, penalty="vat", missing_label=-1, random_state=0).fit(X, marked)
     assert clf.alpha_ < 1.0
     assert clf.score(X, y) > 0.9

@@ -243,8 +243,8 @@ ONE = {
     "alpha": 0.1,
     "epsilon": 0.1,
     "batch_size": 50,
-    "learning_rate_init": 0.02,
-    "max_iter": 12,
+    "learning_rate_init": 0.04,
+    "max_iter": 8,
     "random_state": 0,
 }
 quick = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")

@@ -85,7 +85,7 @@ def test_regressors_agree(kind, dtype, targets):
 @pytest.mark.parametrize("activation", ACTIVATIONS)
 @each_dtype
 def test_activations_agree(activation, dtype):
-    clf, X = fitted_classifier("integers", dtype, activation=activation, max_iter=20)
+    clf, X = fitted_classifier("integers", dtype, activation=activation, max_iter=6)
     assert_agree(clf.predict_proba(X), run(clf, X, zipmap=False)[1], dtype)
 
 
@@ -108,7 +108,7 @@ def test_activations_agree_far_out(activation, dtype):
 @each_dtype
 @pytest.mark.parametrize("targets", TARGETS)
 def test_losses_agree(loss, dtype, targets):
-    reg, X = fitted_regressor(targets, dtype, loss=loss, max_iter=20)
+    reg, X = fitted_regressor(targets, dtype, loss=loss, max_iter=6)
     (found,) = run(reg, X)
     assert_agree(reg.predict(X).reshape(found.shape), found, dtype)
 
@@ -116,7 +116,7 @@ def test_losses_agree(loss, dtype, targets):
 @each_dtype
 @pytest.mark.parametrize("targets", TARGETS)
 def test_standard_deviations_agree(dtype, targets):
-    reg, X = fitted_regressor(targets, dtype, loss="gaussian_nll", max_iter=20)
+    reg, X = fitted_regressor(targets, dtype, loss="gaussian_nll", max_iter=6)
     for ours, theirs in zip(
         reg.predict(X, return_std=True), run(reg, X, return_std=True), strict=True
     ):

@@ -86,7 +86,7 @@ def test_an_activation_that_is_not_used_does_not_matter():
 @pytest.mark.parametrize("loss", LOSSES)
 @pytest.mark.parametrize("targets", TARGETS)
 def test_losses_agree_or_are_refused(loss, targets):
-    reg, X = fitted_regressor(targets, loss=loss, max_iter=20)
+    reg, X = fitted_regressor(targets, loss=loss, max_iter=6)
     if loss == "squared_error" or (loss == "poisson" and HAS_LOSSES):
         assert_agree(reg.predict(X), reg.to_sklearn().predict(X), X.dtype)
     else:

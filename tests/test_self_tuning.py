@@ -193,7 +193,7 @@ def test_alpha_is_zero_where_the_penalty_clearly_hurts(seed):
     """A function that changes sign within the radius, without noise."""
     x = np.linspace(-1, 1, 200)[:, None]
     y = np.sign(np.sin(12 * x[:, 0]))
-    changes = {"epsilon": 2.0, "max_iter": 150, "learning_rate_init": 0.05, "random_state": seed}
+    changes = {"epsilon": 2.0, "max_iter": 60, "learning_rate_init": 0.05, "random_state": seed}
     estimator = make("real", **changes).fit(x, y)
     assert estimator.alpha_ == 0.0
     assert estimator.score(x, y) > 0.5

@@ -206,7 +206,7 @@ def test_noise_is_not_predicted(changes, pool):
         rng = np.random.default_rng(seed)
         X = rng.normal(size=(120, D))
         further = {"X_unlabeled": rng.normal(size=(30, D))} if pool else {}
-        settings = {**EAGER, "random_state": seed, **changes}
+        settings = {**EAGER, "cv": 2, "random_state": seed, **changes}
         y = rng.integers(2, size=120)
         accuracies.append(make("binary", **settings).fit(X, y, **further).oob_score_)
         r2.append(make("real", **settings).fit(X, rng.normal(size=120), **further).oob_score_)

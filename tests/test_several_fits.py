@@ -53,7 +53,7 @@ def test_the_result_does_not_depend_on_the_shares_of_the_folds(changes, solver):
     if changes.get("loss") == "poisson":
         rows = make_plan(solver, **changes).rows
         changes = changes | {"rows": Rows(rows.X, rows.y[:, :1], rows.weight)}
-    changes = {"ends": [3, 6, 10], **changes}
+    changes = {"ends": [2, 4, 7], **changes}
     expected = cross_fit(make_plan(solver, **changes))
     for n_shares in (3, 50):
         found = cross_fit(make_plan(solver, **changes), n_shares=n_shares)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from cross_plans import WAVES, each_solver, make_plan
 from numpy.testing import assert_allclose
-from oracles import negative_log_likelihood
+from oracles import LIKELIHOODS, negative_log_likelihood
 
 from skc2c.fitting import Candidate, End, cross_fit, loss_of, several
 from skc2c.penalties import Jacobian
@@ -139,6 +139,22 @@ def test_the_mix_is_selected_greedily_with_one_strength(loss):
     assert_allclose(found.loss, plain_loss(plan, best), rtol=1e-6)
     assert_allclose(found.outputs, np.mean([end.outputs for end in best], axis=0), rtol=1e-6)
     assert_allclose(found.loss, loss_of(plan, found.outputs))
+
+
+@pytest.mark.parametrize("loss", LIKELIHOODS)
+@pytest.mark.parametrize("n_left_out", [0, 1, 41])
+def test_losses_are_the_same_in_one_pass_and_in_several(loss, n_left_out, rng, monkeypatch):
+    """Of some ends that are very wrong, too, and of one that is infinite."""
+    fold = np.arange(41)
+    plan = make_plan(loss=loss, folds=[(fold, fold[:n_left_out])], n_folds=1)
+    of_ends = [size * rng.normal(size=(41, plan.n_outputs)) for size in (0.1, 1.0, 1.0, 1e4)]
+    of_ends.append(np.full((41, plan.n_outputs), np.inf))
+    ends = [End(PLAIN, 10, [], outputs, 0.0, []) for outputs in of_ends]
+    total = rng.normal(size=(41, plan.n_outputs))
+    expected = [loss_of(plan, (total + outputs) / 3) for outputs in of_ends]
+    for largest in (5 * n_left_out, 5 * n_left_out - 1):
+        monkeypatch.setattr("skc2c.fitting.ends._IN_ONE_PASS", largest)
+        assert list(several.losses_of_mixes(plan, total, ends, 3)) == expected
 
 
 def test_strengths_are_not_mixed_where_both_were_tried():

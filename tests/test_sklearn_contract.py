@@ -16,7 +16,14 @@ from skc2c.solvers import SOLVERS
 SMALL = {"hidden_layer_sizes": (10,), "learning_rate_init": 0.1, "tol": 0.01}
 STEPS = {"adam": 8, "lbfgs": 5}
 # Counts are far from where they start: they take Adam longer.
-OF_LOSS = {"poisson": {"max_iter": 60, "tol": 1e-4}}
+OF_LOSS = {
+    "poisson": {
+        "hidden_layer_sizes": (30,),
+        "learning_rate_init": 0.05,
+        "max_iter": 20,
+        "tol": 1e-4,
+    }
+}
 
 
 def single(cls, **parameters):
@@ -41,11 +48,17 @@ ESTIMATORS = [
     ),
     # Several networks, with all that is chosen for them; but for one estimator, of two folds only.
     *(
-        cls(hidden_layer_sizes=(10,), max_iter=max_iter, solver=solver, cv=cv)
+        cls(
+            hidden_layer_sizes=(10,),
+            learning_rate_init=0.1,
+            max_iter=max_iter,
+            solver=solver,
+            cv=cv,
+        )
         for cls, solver, max_iter, cv in (
-            (C2CClassifier, "adam", 10, 4),
+            (C2CClassifier, "adam", 7, 4),
             (C2CClassifier, "lbfgs", 3, 2),
-            (C2CRegressor, "adam", 40, 2),
+            (C2CRegressor, "adam", 7, 2),
             (C2CRegressor, "lbfgs", 3, 2),
         )
     ),

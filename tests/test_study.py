@@ -26,7 +26,7 @@ def study(monkeypatch):
 
 
 @pytest.fixture
-def models(study, monkeypatch):
+def models(study, monkeypatch, brief_by_default):
     """The contestants, with few epochs and inner folds."""
     import study_models
 

@@ -30,7 +30,7 @@ def folder(tmp_path, rng):
 
 
 @pytest.fixture
-def run(untuned, folder, tmp_path, capsys):
+def run(untuned, folder, tmp_path, capsys, brief_by_default):
     """A run of the script on these sets; what it prints."""
 
     def run(*arguments):

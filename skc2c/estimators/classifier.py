@@ -168,7 +168,7 @@ class C2CClassifier(
         --------
         >>> from skc2c import C2CClassifier
         >>> X, y = [[0.0], [1.0], [2.0], [3.0]] * 5, ["low", "low", "high", "high"] * 5
-        >>> C2CClassifier(random_state=0).fit(X, y).predict([[0.5], [2.5]])
+        >>> C2CClassifier(max_iter=100, random_state=0).fit(X, y).predict([[0.5], [2.5]])
         array(['low', 'high'], dtype='<U4')
         """
         further = {"X_val": X_val, "y_val": y_val, "sample_weight_val": sample_weight_val}

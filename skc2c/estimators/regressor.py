@@ -173,7 +173,8 @@ class C2CRegressor(
         >>> import numpy as np
         >>> from skc2c import C2CRegressor
         >>> X = np.linspace(-1, 1, 50)[:, None]
-        >>> C2CRegressor(random_state=0).fit(X, X[:, 0] ** 2).predict([[0.7]]).round(1)
+        >>> reg = C2CRegressor(max_iter=100, random_state=0).fit(X, X[:, 0] ** 2)
+        >>> reg.predict([[0.7]]).round(1)
         array([0.5])
         """
         further = {"X_val": X_val, "y_val": y_val, "sample_weight_val": sample_weight_val}

@@ -7,6 +7,10 @@ import numpy as np
 from skc2c.fitting.cross_plan import Candidate
 from skc2c.network.blocks import outputs
 
+# Up to so many rows of all outputs together, their losses are taken in one pass, whose arrays are
+# small. Beyond, a pass for each costs little more.
+_IN_ONE_PASS = 8_192
+
 
 class End(NamedTuple):
     """A candidate at the end of a cycle.
@@ -90,3 +94,31 @@ def losses_of(plan, h):
     rows = plan.left_out
     with np.errstate(over="ignore", invalid="ignore"):
         return plan.likelihood.nll_and_gradient(plan.rows.y[rows].astype(np.float64), h[rows])[0]
+
+
+def losses_of_mixes(plan, total, ends, n):
+    """`loss_of` of the mean of n outputs, for each of several ends that may be the last of them.
+
+    Parameters
+    ----------
+    plan : CrossPlan
+    total : ndarray of shape (n_rows, K) or float
+        The sum of the others.
+    ends : list of End
+    n : int
+
+    Returns
+    -------
+    losses : sequence of float
+        The same, to the last bit, in one pass and in several.
+    """
+    rows, k = plan.left_out, len(ends)
+    if not 0 < k * len(rows) <= _IN_ONE_PASS:
+        return [loss_of(plan, (total + end.outputs) / n) for end in ends]
+    h = ((total + np.stack([end.outputs for end in ends])) / n)[:, rows]
+    y = np.tile(plan.rows.y[rows].astype(np.float64), (k, 1))
+    weight = plan.rows.weight[rows]
+    with np.errstate(over="ignore", invalid="ignore"):
+        values, _ = plan.likelihood.nll_and_gradient(y, h.reshape(len(y), -1))
+    losses = (values.reshape(k, -1) * weight).sum(axis=1) / weight.sum(dtype=np.float64)
+    return np.where(np.isfinite(losses), losses, np.inf)

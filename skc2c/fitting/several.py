@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from skc2c.fitting.ends import ends_of, loss_of
+from skc2c.fitting.ends import ends_of, loss_of, losses_of_mixes
 from skc2c.fitting.runs import runs_of
 from skc2c.solvers import DivergenceError
 
@@ -171,7 +171,7 @@ def _greedy_mix(plan, ends, alpha):
     ]
     counts, total = np.zeros(len(ends)), 0.0
     for n in range(1, _ROUNDS + 1):
-        losses = [loss_of(plan, (total + ends[i].outputs) / n) for i in allowed]
+        losses = losses_of_mixes(plan, total, [ends[i] for i in allowed], n)
         best = allowed[int(np.argmin(losses))]
         counts[best] += 1.0
         total = total + ends[best].outputs

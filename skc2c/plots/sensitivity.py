@@ -195,7 +195,7 @@ class SensitivityDisplay:
         >>> from skc2c import C2CClassifier
         >>> from skc2c.plots import SensitivityDisplay
         >>> X, y = load_iris(return_X_y=True, as_frame=True)
-        >>> clf = C2CClassifier(random_state=0).fit(X, y)
+        >>> clf = C2CClassifier(max_iter=30, random_state=0).fit(X, y)
         >>> SensitivityDisplay.from_estimator(clf, X, by_output=True)
         <...>
         >>> plt.show()
