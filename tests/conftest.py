@@ -1,6 +1,5 @@
 """Settings for all tests: one BLAS thread, so that timing and rounding are repeatable."""
 
-import functools
 import gc
 import os
 import runpy
@@ -14,15 +13,9 @@ os.environ["MPLBACKEND"] = "agg"  # no windows
 
 import numpy as np
 import pytest
-from sklearn.base import BaseEstimator
 from threadpoolctl import threadpool_limits
 
 threadpool_limits(1)
-
-# scikit-learn reads the signature of a class whenever it asks an estimator for its parameters:
-# in these tests again and again, of a few dozen classes.
-names_of_parameters = functools.cache(BaseEstimator._get_param_names.__func__)
-BaseEstimator._get_param_names = classmethod(names_of_parameters)
 
 
 def pytest_collection_finish():
