@@ -62,15 +62,16 @@ from skc2c.solvers import Adam
 # --------------------------------------------------------------------------- contestants
 
 # Of the package, by what differs from the defaults. "no-" leaves out an ingredient: the penalty,
-# the embedding, the scaling of inputs, the normalisation of plain networks, the rate that falls
-# to zero, the number of steps that suits n, the folds (and with them everything that is chosen by
-# them).
+# the embedding, the scaling of inputs, the normalisation of plain networks, the temperature of
+# classifiers, the rate that falls to zero, the number of steps that suits n, the folds (and with
+# them everything that is chosen by them).
 VARIANTS = {
     "skc2c": {},
     "no-penalty": {"alpha": 0.0},
     "no-embedding": {"numeric_embedding": None},
     "no-scaling": {"input_scaling": None},
     "no-normalization": {"normalization": None},
+    "no-temperature": {},
     "no-annealing": {"solver": Adam(schedule="constant")},
     "no-budget": {"max_iter": 200},
     "no-folds": {"cv": None},
@@ -101,9 +102,18 @@ OWN_SETTINGS = VARIANTS | TRIED
 BEHIND_A_SCALER = {"no-scaling", "scaler"}
 
 
+class Untempered(C2CClassifier):
+    """A classifier whose outputs are not divided by the temperature that suits its folds."""
+
+    def predict_proba(self, X):
+        powers = super().predict_proba(X) ** self.temperature_
+        return powers / powers.sum(axis=1, keepdims=True)
+
+
 def ours(name, is_regression, threads):
     """C2CClassifier or C2CRegressor."""
-    kind = C2CRegressor if is_regression else C2CClassifier
+    of_classes = Untempered if name == "no-temperature" else C2CClassifier
+    kind = C2CRegressor if is_regression else of_classes
     model = kind(random_state=0, **OWN_SETTINGS[name])
     return make_pipeline(StandardScaler(), model) if name in BEHIND_A_SCALER else model
 

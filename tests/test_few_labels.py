@@ -12,7 +12,8 @@ from sklearn.preprocessing import StandardScaler
 from skc2c import C2C, VAT, C2CClassifier, C2CRegressor
 from skc2c.data.rows import Rows
 from skc2c.estimators import training
-from skc2c.estimators.worth_of_unlabeled import confidence, do_good, do_harm
+from skc2c.estimators.confidence import confidence
+from skc2c.estimators.worth_of_unlabeled import do_good, do_harm
 from skc2c.likelihoods import Bernoulli
 from skc2c.network.input_scaling import robust_scaling, standard_scaling
 

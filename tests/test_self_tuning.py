@@ -56,6 +56,8 @@ def test_the_function_is_the_weighted_mean_of_the_networks(task, hidden, monkeyp
     if task.startswith("real"):
         center, scale = standardization(y)
         h = center + scale * h
+    else:
+        h = h / estimator.temperature_
     assert_allclose(link(estimator, X_test), h, rtol=1e-5, atol=1e-5 * np.abs(h).max())
     if not task.startswith("real"):
         assert_allclose(estimator.predict_proba(X_test), probabilities(task, h), atol=1e-5)

@@ -78,7 +78,8 @@ def test_balanced_classes_count_alike_out_of_fold(monkeypatch):
     y = (np.arange(N) < 10).astype(int)
     estimator = make("binary", class_weight="balanced").fit(X, y)
     ((_, found),) = seen
-    p = estimator.oob_decision_function_[np.arange(N), y]
+    powers = estimator.oob_decision_function_**estimator.temperature_  # before it was applied
+    p = (powers / powers.sum(axis=1, keepdims=True))[np.arange(N), y]
     means = [-np.log(p[y == c]).mean() for c in (0, 1)]
     assert_allclose(found.loss, np.mean(means), rtol=1e-5)
 

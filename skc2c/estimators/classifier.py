@@ -52,6 +52,11 @@ class C2CClassifier(
         on them; NaN for rows that all networks were trained on, and for unlabelled rows. Only
         available if there were folds.
 
+    temperature_ : float
+        By what the outputs were divided after training (temperature scaling), so that
+        probabilities are no more certain than the rows that the folds left out bear out: 1 or
+        more. It is 1 without folds, and does not change which class is predicted.
+
     {attributes}
 
     See Also

@@ -38,11 +38,27 @@ _PATIENCE = 0.06
 
 @dataclass(frozen=True)
 class CrossTraining:
-    """A plan for several networks, and what it takes to read its outcome."""
+    """A plan for several networks, and what it takes to read its outcome.
+
+    Attributes
+    ----------
+    plan : CrossPlan
+    units : Units
+        Of training.
+    rows : Rows
+    confidence : float, default=1.0
+        By what the outputs of a classifier are multiplied after training.
+    """
 
     plan: CrossPlan
     units: Units
     rows: Rows
+    confidence: float = 1.0
+
+    @property
+    def output_units(self):
+        """Units of the fitted function."""
+        return self.units._replace(scale=self.units.scale * self.confidence)
 
 
 def folds_of(estimator, ingredients, given, groups):

@@ -68,7 +68,7 @@ def counted_on(attributes, before):
 
 def attributes_of_several(ingredients, training, found, dtype):
     """Fitted attributes of an estimator whose function is a mean of networks."""
-    plan, units = training.plan, training.units
+    plan, units = training.plan, training.output_units
     main = found.main
     networks = [(one, theta.astype(np.float64), weight) for one, theta, weight in found.networks]
     network, parts = side_by_side(networks)
@@ -91,7 +91,7 @@ def attributes_of_several(ingredients, training, found, dtype):
         "validation_scores_": None,
         "best_validation_score_": None,
         "history_": history_of_several(found),
-        "_state": {"solver": None, "streams": None, **_units(ingredients, units)},
+        "_state": {"solver": None, "streams": None, **_units(ingredients, training.units)},
     }
 
 
@@ -107,9 +107,10 @@ def out_of_fold_attributes(ingredients, training, found, data):
     """
     if not len(training.plan.left_out):
         return {}
-    h = found.outputs * training.units.scale + training.units.center
+    units = training.output_units
+    h = found.outputs * units.scale + units.center
     places = data.places[ingredients.used]
-    return ingredients.targets.fitted(training.units).out_of_fold(
+    return ingredients.targets.fitted(units).out_of_fold(
         h, ingredients.labelled.y, sample_weight(data, ingredients), places, data.n_rows
     )
 
@@ -131,8 +132,15 @@ def _function(ingredients, units, parts, extra, dtype):
         "penalty_parameters_": extra.astype(dtype),
         "epsilon_": ingredients.epsilon,
         "out_activation_": ingredients.targets.likelihood.out_activation,
+        **_temperature(ingredients, units),
         **ingredients.targets.fitted(units).attributes(),
     }
+
+
+def _temperature(ingredients, units):
+    """By what outputs are divided after training, if they stand for classes."""
+    are_classes = ingredients.targets.are_classes
+    return {"temperature_": float(1.0 / units.scale[0])} if are_classes else {}
 
 
 def _layers(network):

@@ -8,6 +8,7 @@ from sklearn.base import BaseEstimator
 
 from skc2c.estimators.assembly import assemble as assemble_one
 from skc2c.estimators.callbacks import Tasks
+from skc2c.estimators.confidence import tempered
 from skc2c.estimators.cross_assembly import CrossTraining, folds_of
 from skc2c.estimators.cross_assembly import assemble as assemble_several
 from skc2c.estimators.few_labels import (
@@ -30,7 +31,6 @@ from skc2c.estimators.training_data import TrainingData
 from skc2c.estimators.worth_of_unlabeled import (
     can_judge,
     collapse,
-    confidence,
     do_good,
     do_harm,
     gives_up,
@@ -128,6 +128,7 @@ def _reported(estimator, ingredients, training, found, call):
 
 
 def _attributes_of_several(ingredients, training, found, call):
+    training = tempered(training, ingredients.targets, found.outputs)
     return {
         **attributes_of_several(ingredients, training, found, call.dtype),
         **out_of_fold_attributes(ingredients, training, found, call.data),
@@ -158,9 +159,9 @@ def _train_few(estimator, plain, few, call, folds):
         return _reported(estimator, *trials[1], call)
     out_of_fold = {}
     if trials:
-        judged = _with_confidence(trials[0]) if can_judge(folds) else trials[0]
+        judged = _tempered(trials[0]) if can_judge(folds) else trials[0]
         out_of_fold = out_of_fold_attributes(*judged, call.data)
-        whole = replace(whole, units=judged.training.units)
+        whole = replace(whole, confidence=judged.training.confidence)
     fitted = _Trial(few, whole, _train_several(estimator, few, whole, call, end))
     if len(trials) == 2 and _loses_a_class(fitted, trials[1]):
         return _reported(estimator, *trials[1], call)
@@ -214,12 +215,10 @@ def _fits_with_folds(estimator, plain, few, folds):
     return fits
 
 
-def _with_confidence(trial):
-    """The trial with outputs multiplied by the factor that suits the rows left out best."""
-    training = trial.training
-    factor = confidence(training.plan, trial.found.outputs)
-    units = training.units._replace(scale=training.units.scale * factor)
-    return trial._replace(training=replace(training, units=units))
+def _tempered(trial):
+    """The trial with outputs that are as certain as the rows left out bear out."""
+    targets, outputs = trial.ingredients.targets, trial.found.outputs
+    return trial._replace(training=tempered(trial.training, targets, outputs))
 
 
 def _cross_fit(plan, n_jobs, after):

@@ -1,17 +1,15 @@
 """Whether rows without a label help, or do harm."""
 
 import numpy as np
-from scipy.optimize import minimize_scalar
 
+from skc2c.estimators.confidence import confidence
 from skc2c.estimators.targets import Known
 from skc2c.estimators.training_data import evenly
-from skc2c.fitting import loss_of, losses_of
+from skc2c.fitting import losses_of
 
 # Labelled rows that a fold must leave out to tell whether the unlabelled ones help: of fewer, one
 # row more or less decides.
 _FEWEST_LEFT_OUT = 10
-# Where the factor of the outputs is sought: a hundredfold either way covers all that is sensible.
-_LOG_FACTORS = (-4.6, 4.6)
 # Rows that are looked at for a collapse: enough to see a class of a few per cent.
 _SAMPLE = 2000
 
@@ -21,36 +19,13 @@ def can_judge(folds):
     return min(len(test) for _, test in folds) >= _FEWEST_LEFT_OUT
 
 
-def confidence(plan, outputs):
-    """Return the factor of the outputs that suits the rows left out best.
-
-    Networks that are led to be certain where they have no label are too certain: what they have
-    learned shows only when their outputs are shrunk, or stretched, by one factor (temperature
-    scaling; Guo et al., "On calibration of modern neural networks", ICML 2017).
-
-    Parameters
-    ----------
-    plan : CrossPlan
-    outputs : ndarray of shape (n, K)
-        Out of fold.
-
-    Returns
-    -------
-    factor : float
-    """
-    best = minimize_scalar(
-        lambda log_factor: loss_of(plan, np.exp(log_factor) * outputs),
-        bounds=_LOG_FACTORS,
-        method="bounded",
-    )
-    return float(np.exp(best.x))
-
-
 def do_harm(plan, outputs, outputs_alone):
     """Whether the rows without a label do harm to a classifier.
 
     Who gives such rows expects them to help, and the labels are few: the loss has to be larger with
-    them by more than a standard error of the difference, each at its best `confidence`.
+    them by more than a standard error of the difference, each at its best `confidence`: networks
+    that are led to be certain where they have no label are too certain, and what they have learned
+    shows only when their outputs are shrunk.
 
     Parameters
     ----------

@@ -1,0 +1,109 @@
+"""Outputs of a classifier are as certain as the rows that its folds left out bear out."""
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose, assert_array_equal
+from sklearn.metrics import log_loss
+from tuned import draw, link, loss, make, spy_on_cross_fit
+
+from skc2c.estimators import training
+
+each_task = pytest.mark.parametrize("task", ["binary", "multiclass", "multilabel"])
+
+
+def draw_noisy(task, n=60, seed=0):
+    """Rows that tell nothing of many of the labels."""
+    X, y = draw(task, n, seed)
+    rng = np.random.default_rng(seed + 100)
+    is_random = rng.random(n) < 0.5
+    return X, np.where(is_random if y.ndim == 1 else is_random[:, None], rng.permutation(y), y)
+
+
+def make_overfitted(task, **changes):
+    settings = {"hidden_layer_sizes": (50,), "l2": 0.0, "learning_rate_init": 0.03, "max_iter": 80}
+    return make(task, **settings | changes)
+
+
+def without_temperature(monkeypatch, fit):
+    """What a fit comes to if outputs stay as training leaves them."""
+    with monkeypatch.context() as patch:
+        patch.setattr(training, "tempered", lambda training, *_: training)
+        return fit()
+
+
+@each_task
+def test_no_other_temperature_suits_the_rows_left_out_better(task, monkeypatch):
+    seen = spy_on_cross_fit(monkeypatch)
+    X, y = draw_noisy(task)
+    weight = np.random.default_rng(1).uniform(0.5, 2.0, size=len(X))
+    estimator = make_overfitted(task).fit(X, y, sample_weight=weight)
+    ((plan, found),) = seen
+
+    def mean_loss(temperature):
+        return np.average(loss(task, plan.rows.y, found.outputs / temperature), weights=weight)
+
+    best = estimator.temperature_
+    assert best > 1.1
+    assert mean_loss(best) < min(mean_loss(best / 1.02), mean_loss(best * 1.02))
+
+
+@each_task
+def test_all_outputs_are_divided_by_it(task, monkeypatch):
+    X, y = draw_noisy(task)
+    estimator = make_overfitted(task).fit(X, y)
+    plain = without_temperature(monkeypatch, lambda: make_overfitted(task).fit(X, y))
+    assert plain.temperature_ == 1.0
+    assert_allclose(link(estimator, X) * estimator.temperature_, link(plain, X), rtol=1e-6)
+    assert_array_equal(estimator.predict(X), plain.predict(X))
+    assert estimator.oob_score_ == plain.oob_score_
+    given = [np.clip(e.oob_decision_function_, 1e-9, 1 - 1e-9) for e in (estimator, plain)]
+    logits = [np.log(p / (1 - p)) for p in given]
+    if task != "multiclass":
+        assert_allclose(logits[0] * estimator.temperature_, logits[1], rtol=1e-5, atol=1e-6)
+
+
+def test_outputs_are_not_made_more_certain():
+    """Where every row left out is on the right side, no factor would be too large."""
+    rng = np.random.default_rng(0)
+    y = np.arange(60) % 2
+    X = rng.normal(size=(60, 3)) + 8.0 * y[:, None]
+    estimator = make("binary", max_iter=20).fit(X, y)
+    assert estimator.oob_score_ == 1.0
+    assert estimator.temperature_ == 1.0
+
+
+@pytest.mark.parametrize("settings", [{"cv": None}, {"early_stopping": True}], ids=str)
+def test_without_folds_it_is_one(settings):
+    X, y = draw_noisy("binary")
+    assert make("binary", alpha=0.1, **settings).fit(X, y).temperature_ == 1.0
+
+
+def test_regressors_have_none():
+    assert not hasattr(make("real").fit(*draw("real")), "temperature_")
+
+
+def test_an_incremental_fit_goes_on_from_outputs_as_they_are():
+    """Training sees them undivided from then on."""
+    X, y = draw_noisy("binary")
+    estimator = make_overfitted("binary").fit(X, y)
+    assert estimator.temperature_ > 1.1
+    before = link(estimator, X)
+    estimator.set_params(learning_rate_init=1e-12).partial_fit(X, y)
+    assert estimator.temperature_ == 1.0
+    assert_allclose(link(estimator, X), before, rtol=1e-5, atol=1e-6)
+    mean = log_loss(y, estimator.predict_proba(X))
+    assert estimator.history_["loss"][-1] == pytest.approx(mean, rel=1e-4)
+
+
+def test_probabilities_of_new_rows_gain_by_it(monkeypatch):
+    losses = []
+    for seed in range(4):
+        X, y = draw_noisy("multiclass", 300, seed)
+
+        def fit(X=X[:50], y=y[:50]):
+            return make_overfitted("multiclass").fit(X, y)
+
+        pair = fit(), without_temperature(monkeypatch, fit)
+        losses.append([log_loss(y[50:], e.predict_proba(X[50:])) for e in pair])
+    tempered, plain = np.mean(losses, axis=0)
+    assert tempered < 0.98 * plain
