@@ -5,6 +5,7 @@ KINDS = {
     r"strict=\(False\)": "guards against a mistake of the package; both always have equal lengths",
     r"frozen=\(False\)": "guards against a mistake of the package, which never assigns there",
     r"kw_only=\(False\)": "guards against a mistake of the package, which always gives the name",
+    r"copy=\(True\)": "a copy that is not needed changes nothing but the time",
     r"reshape\(.*-\(2\)": "numpy takes any negative length for the one that is left over",
 }
 

@@ -198,3 +198,15 @@ def test_an_epoch_is_a_pass_over_all_rows_of_a_network():
     assert make_plan(n=40, batch_size=10).n_batches == 3
     assert make_plan(n=40, batch_size=10, n_pool=15).n_batches == 5
     assert make_plan(n=40, batch_size=1000).n_batches == 1
+
+
+def test_the_rate_of_a_step_is_that_of_its_middle():
+    """In parts of the cycle: at its very start and end the rate may be zero."""
+    seen = []
+
+    def rate(progress):
+        seen.append(progress)
+        return 0.01
+
+    cross_fit(make_plan(rate=rate, ends=[2, 6], candidates=[Candidate((), 0.0)]))
+    assert seen == [1 / 4, 3 / 4, 1 / 8, 3 / 8, 5 / 8, 7 / 8]
