@@ -96,6 +96,8 @@ TRIED = {
     "batch-100": {"batch_size": 100},
     "beta_2-0.999": {"solver": Adam(beta_2=0.999)},
     "all-normalized": {"normalization": "batch"},
+    "half-temperature": {},
+    "full-temperature": {},
     "two-processes": {"n_jobs": 2},
 }
 OWN_SETTINGS = VARIANTS | TRIED
@@ -103,17 +105,38 @@ BEHIND_A_SCALER = {"no-scaling", "scaler"}
 
 
 class Untempered(C2CClassifier):
-    """A classifier whose outputs are not divided by the temperature that suits its folds."""
+    """A classifier whose outputs are not divided by the temperature that its folds tell."""
+
+    part = 0.0
 
     def predict_proba(self, X):
-        powers = super().predict_proba(X) ** self.temperature_
+        """With another part of what the folds tell, of which the estimator takes 0.75."""
+        powers = super().predict_proba(X) ** self.temperature_ ** (1.0 - self.part / 0.75)
         return powers / powers.sum(axis=1, keepdims=True)
+
+
+class HalfTempered(Untempered):
+    """Divided by less."""
+
+    part = 0.5
+
+
+class FullyTempered(Untempered):
+    """Divided by what suits the rows left out best."""
+
+    part = 1.0
+
+
+KINDS = {
+    "no-temperature": Untempered,
+    "half-temperature": HalfTempered,
+    "full-temperature": FullyTempered,
+}
 
 
 def ours(name, is_regression, threads):
     """C2CClassifier or C2CRegressor."""
-    of_classes = Untempered if name == "no-temperature" else C2CClassifier
-    kind = C2CRegressor if is_regression else of_classes
+    kind = C2CRegressor if is_regression else KINDS.get(name, C2CClassifier)
     model = kind(random_state=0, **OWN_SETTINGS[name])
     return make_pipeline(StandardScaler(), model) if name in BEHIND_A_SCALER else model
 

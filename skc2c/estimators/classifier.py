@@ -54,7 +54,7 @@ class C2CClassifier(
 
     temperature_ : float
         By what the outputs were divided after training (temperature scaling), so that
-        probabilities are no more certain than the rows that the folds left out bear out: 1 or
+        probabilities are about as certain as the rows that the folds left out bear out: 1 or
         more. It is 1 without folds, and does not change which class is predicted.
 
     {attributes}
