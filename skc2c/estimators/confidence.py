@@ -9,10 +9,10 @@ from skc2c.fitting import loss_of
 
 # Where the factor of the outputs is sought: a hundredfold either way covers all that is sensible.
 _LOG_FACTORS = (-4.6, 4.6)
-# How much of a factor is taken, on a logarithmic scale: rows left out see the networks of one fold,
-# and the mean over all folds is less certain already. All of it costs 3 % of the loss where there
-# are many classes, and half of it gains less with few rows (docs/untuned.md).
-_PART = 0.75
+# How much of a factor the mean over folds takes, on a logarithmic scale: rows left out see the
+# networks of one fold, and the mean is less certain already. All of it costs 4 % of the loss where
+# there are many classes, and half of it gains less with few rows (docs/untuned.md).
+_OF_FOLDS = 0.75
 
 
 def confidence(plan, outputs):
@@ -39,7 +39,7 @@ def confidence(plan, outputs):
     return float(np.exp(best.x))
 
 
-def tempered(training, targets, outputs):
+def tempered(training, targets, outputs, part=_OF_FOLDS):
     """The training with outputs that are less certain, if rows left out say so.
 
     More certain they are not made: where all rows left out are on the right side, no factor is
@@ -51,6 +51,8 @@ def tempered(training, targets, outputs):
     targets : Targets
     outputs : ndarray of shape (n, K)
         Out of fold.
+    part : float
+        How much of the factor to take, on a logarithmic scale.
 
     Returns
     -------
@@ -59,5 +61,5 @@ def tempered(training, targets, outputs):
     """
     if not (targets.are_classes and len(training.plan.left_out)):
         return training
-    factor = min(1.0, confidence(training.plan, outputs)) ** _PART
+    factor = min(1.0, confidence(training.plan, outputs)) ** part
     return replace(training, confidence=factor)
