@@ -14,7 +14,7 @@ from skc2c.data.rows import Rows
 from skc2c.estimators import training
 from skc2c.estimators.confidence import confidence
 from skc2c.estimators.worth_of_unlabeled import do_good, do_harm
-from skc2c.likelihoods import Bernoulli
+from skc2c.likelihoods import Bernoulli, Gaussian
 from skc2c.network.input_scaling import robust_scaling, standard_scaling
 
 # Fits are too short to settle.
@@ -179,6 +179,16 @@ def test_good_must_be_seen(rng, lead, expected):
     plan, alone, with_rows = judged(rng, lead)
     assert do_good(plan, with_rows, alone) == expected
     assert not do_good(plan, alone, alone)
+
+
+@pytest.mark.parametrize(("gain", "expected"), [(0.19, False), (0.21, True)])
+def test_good_is_a_gain_of_two_standard_errors(gain, expected):
+    """Losses of 100 rows fall by the gain, give or take one: its standard error is 0.1."""
+    fall = gain + np.tile([1.0, -1.0], 50)
+    alone, with_rows = (np.sqrt(2.0 * loss)[:, None] for loss in (2.0 + fall, np.full(100, 2.0)))
+    rows = Rows(np.zeros((100, 1)), np.zeros((100, 1)), np.ones(100))
+    plan = SimpleNamespace(rows=rows, left_out=np.arange(100), likelihood=Gaussian())
+    assert do_good(plan, with_rows, alone) == expected
 
 
 def test_factor_is_in_the_fitted_network(blobs):
