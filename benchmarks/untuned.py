@@ -57,6 +57,7 @@ from timing import environment
 from untuned_tables import calibration_error, report
 
 from skc2c import C2C, C2CClassifier, C2CRegressor
+from skc2c.estimators.confidence import PART_OF_FOLDS
 from skc2c.solvers import Adam
 
 # --------------------------------------------------------------------------- contestants
@@ -104,40 +105,25 @@ OWN_SETTINGS = VARIANTS | TRIED
 BEHIND_A_SCALER = {"no-scaling", "scaler"}
 
 
-class Untempered(C2CClassifier):
-    """A classifier whose outputs are not divided by the temperature that its folds tell."""
+class Tempered(C2CClassifier):
+    """A classifier that takes another part of the temperature that its folds tell."""
 
-    part = 0.0
+    part = PART_OF_FOLDS
 
     def predict_proba(self, X):
-        """With another part of what the folds tell, of which the estimator takes 0.75."""
-        powers = super().predict_proba(X) ** self.temperature_ ** (1.0 - self.part / 0.75)
+        powers = super().predict_proba(X) ** self.temperature_ ** (1.0 - self.part / PART_OF_FOLDS)
         return powers / powers.sum(axis=1, keepdims=True)
 
 
-class HalfTempered(Untempered):
-    """Divided by less."""
-
-    part = 0.5
-
-
-class FullyTempered(Untempered):
-    """Divided by what suits the rows left out best."""
-
-    part = 1.0
-
-
-KINDS = {
-    "no-temperature": Untempered,
-    "half-temperature": HalfTempered,
-    "full-temperature": FullyTempered,
-}
+PARTS = {"no-temperature": 0.0, "half-temperature": 0.5, "full-temperature": 1.0}
 
 
 def ours(name, is_regression, threads):
     """C2CClassifier or C2CRegressor."""
-    kind = C2CRegressor if is_regression else KINDS.get(name, C2CClassifier)
+    kind = C2CRegressor if is_regression else Tempered if name in PARTS else C2CClassifier
     model = kind(random_state=0, **OWN_SETTINGS[name])
+    if name in PARTS:
+        model.part = PARTS[name]
     return make_pipeline(StandardScaler(), model) if name in BEHIND_A_SCALER else model
 
 

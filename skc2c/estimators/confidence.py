@@ -12,7 +12,7 @@ _LOG_FACTORS = (-4.6, 4.6)
 # How much of a factor the mean over folds takes, on a logarithmic scale: rows left out see the
 # networks of one fold, and the mean is less certain already. All of it costs 4 % of the loss where
 # there are many classes, and half of it gains less with few rows (docs/untuned.md).
-_OF_FOLDS = 0.75
+PART_OF_FOLDS = 0.75
 
 
 def confidence(plan, outputs):
@@ -39,7 +39,7 @@ def confidence(plan, outputs):
     return float(np.exp(best.x))
 
 
-def tempered(training, targets, outputs, part=_OF_FOLDS):
+def tempered(training, targets, outputs, part=PART_OF_FOLDS):
     """The training with outputs that are less certain, if rows left out say so.
 
     More certain they are not made: where all rows left out are on the right side, no factor is
