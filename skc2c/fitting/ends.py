@@ -57,7 +57,7 @@ def _end(plan, stop, candidate, trained):
     networks = [(network, theta) for network, theta, _ in found]
     h = out_of_fold(plan, networks)
     curve = _mean_curve([curve for _, _, curve in found])
-    return End(candidate, stop, networks, h, loss_of(plan, h), curve)
+    return End(candidate, stop, networks, h, float(loss_of(plan, h)), curve)
 
 
 def _mean_curve(curves):
@@ -81,19 +81,23 @@ def out_of_fold(plan, networks):
 def loss_of(plan, h):
     """Weighted mean negative log-likelihood of the rows left out; infinite if not finite.
 
-    Without such rows there is nothing to tell ends apart by, and all are worth zero.
+    Without such rows there is nothing to tell ends apart by, and all are worth zero. Of outputs of
+    shape (..., n, K), the losses have the shape (...).
     """
     if not len(plan.left_out):
-        return 0.0
-    loss = float(np.average(losses_of(plan, h), weights=plan.rows.weight[plan.left_out]))
-    return loss if np.isfinite(loss) else np.inf
+        return np.zeros(h.shape[:-2])
+    loss = np.average(losses_of(plan, h), axis=-1, weights=plan.rows.weight[plan.left_out])
+    return np.where(np.isfinite(loss), loss, np.inf)
 
 
 def losses_of(plan, h):
-    """Negative log-likelihood of each row left out."""
-    rows = plan.left_out
+    """Negative log-likelihood of each row left out, as `loss_of` without the mean."""
+    h = h[..., plan.left_out, :]
+    y = plan.rows.y[plan.left_out].astype(np.float64)
+    y = np.broadcast_to(y, (*h.shape[:-1], y.shape[1])).reshape(-1, y.shape[1])
     with np.errstate(over="ignore", invalid="ignore"):
-        return plan.likelihood.nll_and_gradient(plan.rows.y[rows].astype(np.float64), h[rows])[0]
+        values, _ = plan.likelihood.nll_and_gradient(y, h.reshape(-1, h.shape[-1]))
+    return values.reshape(h.shape[:-1])
 
 
 def losses_of_mixes(plan, total, ends, n):
@@ -112,13 +116,6 @@ def losses_of_mixes(plan, total, ends, n):
     losses : sequence of float
         The same, to the last bit, in one pass and in several.
     """
-    rows, k = plan.left_out, len(ends)
-    if not 0 < k * len(rows) <= _IN_ONE_PASS:
+    if len(ends) * len(plan.left_out) > _IN_ONE_PASS:
         return [loss_of(plan, (total + end.outputs) / n) for end in ends]
-    h = ((total + np.stack([end.outputs for end in ends])) / n)[:, rows]
-    y = np.tile(plan.rows.y[rows].astype(np.float64), (k, 1))
-    weight = plan.rows.weight[rows]
-    with np.errstate(over="ignore", invalid="ignore"):
-        values, _ = plan.likelihood.nll_and_gradient(y, h.reshape(len(y), -1))
-    losses = (values.reshape(k, -1) * weight).sum(axis=1) / weight.sum(dtype=np.float64)
-    return np.where(np.isfinite(losses), losses, np.inf)
+    return loss_of(plan, (total + np.stack([end.outputs for end in ends])) / n)

@@ -176,4 +176,4 @@ def _greedy_mix(plan, ends, alpha):
         counts[best] += 1.0
         total = total + ends[best].outputs
     h = total / _ROUNDS
-    return counts / _ROUNDS, h, loss_of(plan, h)
+    return counts / _ROUNDS, h, float(loss_of(plan, h))
