@@ -223,8 +223,8 @@ def interrupt(monkeypatch, n_advances):
 @each_task
 @each_solver
 def test_ctrl_c_keeps_what_there_is_and_warns(task, solver, monkeypatch):
-    # So many kinds of candidates there are, each with a run.
-    interrupt(monkeypatch, {"adam": 4, "lbfgs": 3}[solver])
+    # So many kinds of candidates there are, each with a run; with L-BFGS one for each of the folds.
+    interrupt(monkeypatch, {"adam": 4, "lbfgs": 3 * 4}[solver])
     with pytest.warns(UserWarning, match="interrupted by user"), threadpool_limits(1):
         estimator = fit(task, solver, max_iter=60)
     assert estimator.n_iter_ == 4  # a fifteenth

@@ -49,17 +49,38 @@ SHAPES = {
 
 @pytest.mark.parametrize("changes", SHAPES.values(), ids=SHAPES)
 @each_solver
-def test_the_result_does_not_depend_on_the_shares_of_the_folds(changes, solver):
+def test_the_result_does_not_depend_on_how_many_runs_go_on_at_once(changes, solver):
     if changes.get("loss") == "poisson":
         rows = make_plan(solver, **changes).rows
         changes = changes | {"rows": Rows(rows.X, rows.y[:, :1], rows.weight)}
     changes = {"ends": [2, 4, 7], **changes}
     expected = cross_fit(make_plan(solver, **changes))
-    for n_shares in (3, 50):
-        found = cross_fit(make_plan(solver, **changes), n_shares=n_shares)
+    for n in (3, 50):
+        found = cross_fit(make_plan(solver, **changes), n_at_once=n)
         assert_same_ends(found.ends, expected.ends)
         assert_array_equal(found.weights, expected.weights)
         assert found.loss == expected.loss
+
+
+@pytest.mark.parametrize(
+    "strengths, n_at_once, expected",
+    [
+        ((0.0, 0.1), 2, [([0.1], [0, 1, 2, 3]), ([0.0], [0, 1, 2, 3])]),
+        ((0.1, 0.3), 2, [([0.1, 0.3], [2, 3]), ([0.1, 0.3], [0, 1])]),
+        ((0.1,), 1, [([0.1], [0, 1, 2, 3])]),
+    ],
+)
+def test_folds_are_divided_only_if_there_are_too_few_runs(strengths, n_at_once, expected):
+    """The last candidate, which is the costliest, is started first."""
+    started = []
+
+    def over_runs(function, runs):
+        started.append([([c.alpha for c in run.candidates], run.folds) for run in runs])
+        return map(function, runs)
+
+    candidates = [Candidate((), alpha) for alpha in strengths]
+    cross_fit(make_plan(candidates=candidates, ends=[3]), over_runs, n_at_once)
+    assert started == [expected]
 
 
 @each_solver
@@ -104,8 +125,8 @@ def test_dropping_candidates_leaves_the_others_as_if_alone(kind, penalty, n_pool
 def test_candidates_of_a_fold_have_the_same_luck(solver):
     """What differs between strengths is not chance: two equal ones are the same to the bit."""
     twins = [Candidate((), 0.1), Candidate((), 0.1, max_steps=1000)]
-    (run,) = runs_of(make_plan(solver, candidates=twins, n_pool=5), 1)
-    found = train(run, 4, 9)
+    runs = runs_of(make_plan(solver, candidates=twins, n_pool=5))
+    found = {member: end for run in runs for member, end in train(run, 4, 9).items()}
     for fold in range(4):
         assert_array_equal(found[twins[0], fold][1], found[twins[1], fold][1])
         assert not np.array_equal(found[twins[0], fold][1], found[twins[0], (fold + 1) % 4][1])
@@ -124,7 +145,7 @@ def test_penalty_of_members_is_charged():
 @each_solver
 def test_the_offset_moves_the_initial_outputs(solver):
     offset = np.array([3.0, -2.0])
-    moved, usual = (runs_of(make_plan(solver, offset=o), 1) for o in (offset, None))
+    moved, usual = (runs_of(make_plan(solver, offset=o)) for o in (offset, None))
     for run, other in zip(moved, usual, strict=True):
         pairs = zip(run._parameters(), other._parameters(), strict=True)
         X = make_plan(solver).rows.X

@@ -159,7 +159,7 @@ random_state : int, RandomState instance or None, default=None
     read nor changed.
 
 n_jobs : int, default=None
-    Number of processes in which the networks of the folds are trained. None is 1, unless in a
+    Number of processes in which the networks are trained. None is 1, unless in a
     ``joblib.parallel_config`` context; -1 uses all processors. Starting the processes takes
     about a second once. The result does not depend on it.
 

@@ -1,6 +1,6 @@
 """Runs: members of one shape that are trained together, side by side or one by one."""
 
-from copy import deepcopy
+from copy import copy, deepcopy
 from dataclasses import replace
 
 import numpy as np
@@ -92,13 +92,30 @@ class Run:
 
     def keep(self, candidates):
         """Go on with some of the candidates only; say whether there are any."""
-        kept = [i for i, (candidate, _) in enumerate(self.members) if candidate in candidates]
+        self._restrict([c for c in self.candidates if c in candidates], self.folds)
+        return bool(self.candidates)
+
+    def divided(self, n):
+        """Runs of some of the folds each: n of them, or fewer if the folds are few.
+
+        Each has at least two: some products of a single member are rounded differently, and the
+        result would depend on n.
+        """
+        n = max(1, min(n, len(self.folds) // 2))
+        return [self._of(share.tolist()) for share in np.array_split(self.folds, n)]
+
+    def _of(self, folds):
+        part = copy(self)
+        part._restrict(self.candidates, folds)
+        return part
+
+    def _restrict(self, candidates, folds):
+        kept = [i for i, (c, fold) in enumerate(self.members) if c in candidates and fold in folds]
         if len(kept) < len(self.members):
             self._drop_all_but(kept)
-            self.candidates = [c for c in self.candidates if c in candidates]
+            self.candidates, self.folds = candidates, folds
             if kept:
                 self._prepare()
-        return bool(kept)
 
 
 class SideBySide(Run):
@@ -230,19 +247,18 @@ def _endless(deal):
         yield from deal.epoch()
 
 
-def runs_of(plan, n_shares):
-    """One run for each shape of network and each share of the folds."""
+def runs_of(plan):
+    """One run for each shape of network, and for each fold if members are trained one by one."""
     # Seeds count what is spawned from them: a copy leaves the plan as it was.
     plan = replace(plan, seeds=deepcopy(plan.seeds))
     # Candidates without a penalty need no nearby rows, and so go by themselves.
     kinds = dict.fromkeys(map(_kind, plan.candidates))
-    # At least two folds in a run: some products of a single member are rounded differently,
-    # and the result would depend on the number of shares.
-    n_shares = max(1, min(n_shares, len(plan.folds) // 2))
-    shares = np.array_split(np.arange(len(plan.folds)), n_shares)
-    run = SideBySide if plan.solver.is_stochastic else OneByOne
+    folds = list(range(len(plan.folds)))
+    run, shares = (
+        (SideBySide, [folds]) if plan.solver.is_stochastic else (OneByOne, [[i] for i in folds])
+    )
     return [
-        run(plan, [c for c in plan.candidates if _kind(c) == kind], share.tolist())
+        run(plan, [c for c in plan.candidates if _kind(c) == kind], share)
         for kind in kinds
         for share in shares
     ]

@@ -72,7 +72,7 @@ class CrossFit(NamedTuple):
         ]
 
 
-def cross_fit(plan, over_runs=map, n_shares=1, after=None):
+def cross_fit(plan, over_runs=map, n_at_once=1, after=None):
     """Carry out a plan.
 
     Parameters
@@ -80,8 +80,8 @@ def cross_fit(plan, over_runs=map, n_shares=1, after=None):
     plan : CrossPlan
     over_runs : callable, default=map
         ``(function, runs) -> results in order``, on threads or in other processes.
-    n_shares : int, default=1
-        Into how many runs to divide the folds. The result does not depend on it.
+    n_at_once : int, default=1
+        How many runs these can take at the same time. The result does not depend on it.
     after : callable, optional
         ``found -> stop``, called after each cycle with what came of the fits so far.
 
@@ -94,12 +94,15 @@ def cross_fit(plan, over_runs=map, n_shares=1, after=None):
     DivergenceError
         If the parameters of all candidates become infinite.
     """
-    runs, ends, interrupted = runs_of(plan, n_shares), [], False
+    runs, ends, interrupted = runs_of(plan), [], False
     try:
         for stop in plan.ends:
             if not runs:
                 break
-            runs, trained = zip(*over_runs(partial(_advance, stop=stop), runs), strict=True)
+            # The last candidates are the costliest: they are started first.
+            runs = _divided(runs, n_at_once)[::-1]
+            advanced = [*over_runs(partial(_advance, stop=stop), runs)][::-1]
+            runs, trained = zip(*advanced, strict=True)
             found = ends_of(plan, stop, trained)
             ends.extend(found)
             if after is not None and after(_mix(plan, ends, interrupted)):
@@ -112,6 +115,16 @@ def cross_fit(plan, over_runs=map, n_shares=1, after=None):
             raise
         interrupted = True
     return _mix(plan, ends, interrupted)
+
+
+def _divided(runs, n):
+    """As many runs, if the folds allow that many.
+
+    Networks for half of the folds take more than half of the time, so that only what is needed
+    is divided.
+    """
+    n_each = -(-n // len(runs))
+    return [part for run in runs for part in run.divided(n_each)]
 
 
 def _advance(run, stop):

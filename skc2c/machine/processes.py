@@ -22,4 +22,6 @@ class InProcesses:
 
     def __call__(self, function, pieces):
         """Evaluate a function of each piece; results in the order of the pieces."""
-        return Parallel(n_jobs=self.n_jobs)(delayed(function)(piece) for piece in pieces)
+        # One at a time: joblib would put small pieces together, and pieces differ in size.
+        parallel = Parallel(n_jobs=self.n_jobs, batch_size=1)
+        return parallel(delayed(function)(piece) for piece in pieces)
