@@ -63,7 +63,7 @@ def test_the_result_does_not_depend_on_how_many_runs_go_on_at_once(changes, solv
 
 
 @pytest.mark.parametrize(
-    "strengths, n_at_once, expected",
+    ("strengths", "n_at_once", "expected"),
     [
         ((0.0, 0.1), 2, [([0.1], [0, 1, 2, 3]), ([0.0], [0, 1, 2, 3])]),
         ((0.1, 0.3), 2, [([0.1, 0.3], [2, 3]), ([0.1, 0.3], [0, 1])]),
