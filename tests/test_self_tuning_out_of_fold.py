@@ -210,9 +210,9 @@ def test_noise_is_not_predicted(changes, pool):
         y = rng.integers(2, size=120)
         accuracies.append(make("binary", **settings).fit(X, y, **further).oob_score_)
         r2.append(make("real", **settings).fit(X, rng.normal(size=120), **further).oob_score_)
-    # Choosing among a few ends is a little optimistic: by 0.03 in accuracy at this size.
+    # Choosing a mix of ends is a little optimistic: by 0.03 at this size.
     assert 0.4 < np.mean(accuracies) < 0.6
-    assert np.mean(r2) < 0.03
+    assert np.mean(r2) < 0.05
 
 
 @pytest.mark.parametrize("task", ["binary", "real"])

@@ -1,7 +1,5 @@
 """Which candidates go on, which mix is selected, and what ends several fits."""
 
-from functools import partial
-
 import numpy as np
 import pytest
 from cross_plans import WAVES, each_solver, make_plan
@@ -120,20 +118,10 @@ def plain_loss(plan, ends):
 
 
 @pytest.mark.parametrize("loss", ["squared_error", "log_loss", "binary_log_loss", "poisson"])
-def test_the_mix_is_selected_greedily_with_one_strength(loss):
+def test_the_mix_is_selected_greedily(loss):
     plan = make_plan(loss=loss)
     found = cross_fit(plan)
-    fronts_of = {0.0: [(), WAVES], 0.1: [WAVES]}
-    mixes = []
-    for alpha, fronts in fronts_of.items():
-        # Of the networks for which this strength was not tried, there is one of zero.
-        allowed = [
-            end
-            for end in found.ends
-            if end.candidate.alpha == alpha or end.candidate.front not in fronts
-        ]
-        mixes.append(greedy(plan, allowed))
-    best = min(mixes, key=partial(plain_loss, plan))
+    best = greedy(plan, found.ends)
     expected = [sum(end is other for other in best) / 12 for end in found.ends]
     assert_allclose(found.weights, expected)
     assert_allclose(found.loss, plain_loss(plan, best), rtol=1e-6)
@@ -155,15 +143,6 @@ def test_losses_are_the_same_in_one_pass_and_in_several(loss, n_left_out, rng, m
     for largest in (5 * n_left_out, 5 * n_left_out - 1):
         monkeypatch.setattr("skc2c.fitting.ends._IN_ONE_PASS", largest)
         assert list(several.losses_of_mixes(plan, total, ends, 3)) == expected
-
-
-def test_strengths_are_not_mixed_where_both_were_tried():
-    candidates = [Candidate((), alpha) for alpha in (0.0, 0.1, 1.0)]
-    for seed in range(5):
-        seeds = np.random.SeedSequence(seed).spawn(4)
-        found = cross_fit(make_plan(candidates=candidates, seeds=seeds))
-        chosen = zip(found.ends, found.weights, strict=True)
-        assert len({end.candidate.alpha for end, weight in chosen if weight > 0}) == 1
 
 
 # ---------------------------------------------------------------------------------- divergence

@@ -102,7 +102,7 @@ class C2CClassifier(
         hidden_layer_sizes=(100,),
         activation="relu",
         *,
-        penalty="c2c",
+        penalty="vat",
         alpha="auto",
         epsilon="scale",
         l2=0.1,

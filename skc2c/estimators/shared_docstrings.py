@@ -2,6 +2,8 @@
 
 import re
 import textwrap
+from functools import partial
+from inspect import signature
 
 from skc2c.network import ACTIVATIONS
 from skc2c.penalties import PENALTIES
@@ -15,7 +17,7 @@ hidden_layer_sizes : int or array-like of int, default=(100,)
 activation : {activation_names}, default='relu'
     Activation function of the hidden layers.
 
-penalty : {penalty_names}, Penalty or None, default='c2c'
+penalty : {penalty_names}, Penalty or None, default={penalty_default}
     How the network is kept smooth. ``'c2c'``: squared distance between the outputs at a
     row and at a random point near it. ``'jacobian'``: the limit of ``'c2c'`` for small
     `epsilon`, computed exactly. ``'vat'``: divergence between the output distributions at a row
@@ -26,9 +28,10 @@ penalty : {penalty_names}, Penalty or None, default='c2c'
 
 alpha : float or 'auto', default='auto'
     Strength of the penalty. With ``'auto'``, networks are trained with and without the penalty,
-    and the rows left out by `cv` decide; without folds, ``'auto'`` is 0.03. The strength that was
-    chosen is stored in `alpha_`. A classifier with unlabelled rows has strengths and a recipe of
-    its own (see Notes). Ignored if `penalty` is ``'noise'`` or None.
+    and the rows left out by `cv` decide how to weigh them; without folds, ``'auto'`` is 0.03. The
+    strength of those with the largest weight is stored in `alpha_`. A classifier with unlabelled
+    rows has strengths and a recipe of its own (see Notes). Ignored if `penalty` is ``'noise'`` or
+    None.
 
 epsilon : float, array-like of shape (n_features,) or 'scale', default='scale'
     Radius of the neighbourhood in units of the scaled inputs (see `input_scaling`): the
@@ -283,16 +286,24 @@ training, ladder networks and others", 2016.
 
 
 def shared_docstrings(cls):
-    """Class decorator: put parts for lines ``{part}``, and names for ``{kind_names}``."""
+    """Class decorator: put parts for lines ``{part}``, and names for ``{kind_names}``.
+
+    The default of a parameter is put for ``{parameter_default}``.
+    """
     for documented in (cls, cls.fit):
         if documented.__doc__ is not None:  # python -OO strips docstrings
             text = re.sub(r"^( *)\{(\w+)\}$", _part, documented.__doc__, flags=re.MULTILINE)
+            text = re.sub(r"\{(\w+)_default\}", partial(_default, cls), text)
             documented.__doc__ = re.sub(r"\{(\w+)_names\}", _names, text)
     return cls
 
 
 def _part(match):
     return textwrap.indent(PARTS[match[2]].strip(), match[1])
+
+
+def _default(cls, match):
+    return repr(signature(cls).parameters[match[1]].default)
 
 
 def _names(match):

@@ -162,31 +162,14 @@ def _still_improves(end, ends, plan):
 
 
 def _mix(plan, ends, interrupted):
-    """Select a strength of the penalty and a mix of ends by the out-of-fold loss."""
+    """Select a mix of ends greedily by the out-of-fold loss (Caruana et al., 2004)."""
     usable = [end for end in ends if np.isfinite(end.loss)]
     if not usable:
         raise DivergenceError(f"the parameters became infinite in iteration {ends[-1].n_steps}")
-    mixes = [_greedy_mix(plan, usable, alpha) for alpha in {end.candidate.alpha for end in usable}]
-    weights, h, loss = min(mixes, key=lambda mix: mix[2])
-    return CrossFit(usable, weights, h, loss, interrupted)
-
-
-def _greedy_mix(plan, ends, alpha):
-    """Select a mix greedily (Caruana et al., 2004), with the penalty at one strength.
-
-    Mixing strengths freely gains no more, and the choice of one can be told (`alpha_`).
-    """
-    tried = {end.candidate.front for end in ends if end.candidate.alpha == alpha}
-    allowed = [
-        i
-        for i, end in enumerate(ends)
-        if end.candidate.alpha == alpha or end.candidate.front not in tried
-    ]
-    counts, total = np.zeros(len(ends)), 0.0
+    counts, total = np.zeros(len(usable)), 0.0
     for n in range(1, _ROUNDS + 1):
-        losses = losses_of_mixes(plan, total, [ends[i] for i in allowed], n)
-        best = allowed[int(np.argmin(losses))]
+        best = int(np.argmin(losses_of_mixes(plan, total, usable, n)))
         counts[best] += 1.0
-        total = total + ends[best].outputs
+        total = total + usable[best].outputs
     h = total / _ROUNDS
-    return counts / _ROUNDS, h, float(loss_of(plan, h))
+    return CrossFit(usable, counts / _ROUNDS, h, float(loss_of(plan, h)), interrupted)
