@@ -57,7 +57,6 @@ from timing import environment
 from untuned_tables import calibration_error, report
 
 from skc2c import C2C, C2CClassifier, C2CRegressor
-from skc2c.estimators.confidence import PART_OF_FOLDS
 from skc2c.solvers import Adam
 
 # --------------------------------------------------------------------------- contestants
@@ -99,7 +98,6 @@ TRIED = {
     "beta_2-0.999": {"solver": Adam(beta_2=0.999)},
     "all-normalized": {"normalization": "batch"},
     "half-temperature": {},
-    "full-temperature": {},
     "two-processes": {"n_jobs": 2},
 }
 OWN_SETTINGS = VARIANTS | TRIED
@@ -107,16 +105,16 @@ BEHIND_A_SCALER = {"no-scaling", "scaler"}
 
 
 class Tempered(C2CClassifier):
-    """A classifier that takes another part of the temperature that its folds tell."""
+    """A classifier that takes a part of the temperature that its folds tell, of its logarithm."""
 
-    part = PART_OF_FOLDS
+    part = 1.0
 
     def predict_proba(self, X):
-        powers = super().predict_proba(X) ** self.temperature_ ** (1.0 - self.part / PART_OF_FOLDS)
+        powers = super().predict_proba(X) ** self.temperature_ ** (1.0 - self.part)
         return powers / powers.sum(axis=1, keepdims=True)
 
 
-PARTS = {"no-temperature": 0.0, "half-temperature": 0.5, "full-temperature": 1.0}
+PARTS = {"no-temperature": 0.0, "half-temperature": 0.5}
 
 
 def ours(name, is_regression, threads):

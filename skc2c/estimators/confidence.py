@@ -9,10 +9,6 @@ from skc2c.fitting import loss_of
 
 # Where the factor of the outputs is sought: a hundredfold either way covers all that is sensible.
 _LOG_FACTORS = (-4.6, 4.6)
-# How much of a factor the mean over folds takes, on a logarithmic scale: rows left out see the
-# networks of one fold, and the mean is less certain already. All of it costs 4 % of the loss where
-# there are many classes, and half of it gains less with few rows (docs/untuned.md).
-PART_OF_FOLDS = 0.75
 
 
 def confidence(plan, outputs):
@@ -39,11 +35,12 @@ def confidence(plan, outputs):
     return float(np.exp(best.x))
 
 
-def tempered(training, targets, outputs, part=PART_OF_FOLDS):
+def tempered(training, targets, outputs):
     """The training with outputs that are less certain, if rows left out say so.
 
     More certain they are not made: where all rows left out are on the right side, no factor is
-    too large.
+    too large. The rows left out see the networks of one fold, and the mean of all is a little less
+    certain already; to take less than the whole factor is no better (docs/untuned.md).
 
     Parameters
     ----------
@@ -51,8 +48,6 @@ def tempered(training, targets, outputs, part=PART_OF_FOLDS):
     targets : Targets
     outputs : ndarray of shape (n, K)
         Out of fold.
-    part : float
-        How much of the factor to take, on a logarithmic scale.
 
     Returns
     -------
@@ -61,5 +56,5 @@ def tempered(training, targets, outputs, part=PART_OF_FOLDS):
     """
     if not (targets.are_classes and len(training.plan.left_out)):
         return training
-    factor = min(1.0, confidence(training.plan, outputs)) ** part
+    factor = min(1.0, confidence(training.plan, outputs))
     return replace(training, confidence=factor)

@@ -216,13 +216,9 @@ def _fits_with_folds(estimator, plain, few, folds):
 
 
 def _tempered(trial):
-    """The trial with outputs that are as certain as the rows left out bear out.
-
-    Fully so: the networks that are fitted next have all labels, and are led by the same rows, so
-    that their mean is hardly less certain than each.
-    """
+    """The trial with outputs that are as certain as the rows left out bear out."""
     targets, outputs = trial.ingredients.targets, trial.found.outputs
-    return trial._replace(training=tempered(trial.training, targets, outputs, part=1.0))
+    return trial._replace(training=tempered(trial.training, targets, outputs))
 
 
 def _cross_fit(plan, n_jobs, after):
