@@ -5,6 +5,8 @@ import gc
 import os
 import runpy
 import sys
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
 from pathlib import Path
 
 # Before numpy loads its BLAS; worker processes inherit it.
@@ -41,6 +43,16 @@ EXAMPLES = Path(__file__).parent.parent / "examples"
 @pytest.fixture
 def rng():
     return np.random.default_rng(0)
+
+
+@pytest.fixture(scope="session")
+def in_another_process():
+    """Call a function in a process that has imported nothing but what it was asked for before.
+
+    It is the same one for all tests, as it takes two seconds to import scikit-learn.
+    """
+    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
+        yield lambda function, *arguments: pool.submit(function, *arguments).result()
 
 
 @pytest.fixture
