@@ -1,9 +1,12 @@
 """Settings for all tests: one BLAS thread, so that timing and rounding are repeatable."""
 
+import functools
 import gc
 import os
 import runpy
 import sys
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
 from pathlib import Path
 
 # Before numpy loads its BLAS; worker processes inherit it.
@@ -13,15 +16,25 @@ os.environ["MPLBACKEND"] = "agg"  # no windows
 
 import numpy as np
 import pytest
+from sklearn.base import BaseEstimator
 from threadpoolctl import threadpool_limits
 
 threadpool_limits(1)
+
+# scikit-learn reads the signature of a class anew for each clone, check and representation of an
+# estimator, which takes as long as several steps of a small network.
+BaseEstimator._get_param_names = classmethod(
+    functools.cache(BaseEstimator._get_param_names.__func__)
+)
 
 
 def pytest_collection_finish():
     """Spare the garbage collector the tests that wait: it would walk through all of them again."""
     gc.collect()
     gc.freeze()
+    # Most of what a fit makes goes with its last reference: to look for the rest less often is
+    # cheaper, and makes no test of memory more lenient.
+    gc.set_threshold(20_000)
 
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
@@ -30,6 +43,16 @@ EXAMPLES = Path(__file__).parent.parent / "examples"
 @pytest.fixture
 def rng():
     return np.random.default_rng(0)
+
+
+@pytest.fixture(scope="session")
+def in_another_process():
+    """Call a function in a process that has imported nothing but what it was asked for before.
+
+    It is the same one for all tests, as it takes two seconds to import scikit-learn.
+    """
+    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
+        yield lambda function, *arguments: pool.submit(function, *arguments).result()
 
 
 @pytest.fixture

@@ -148,14 +148,19 @@ def judged(name, report):
     return "failed", report.longreprtext.strip().splitlines()[-1]
 
 
-def with_other_seeds(name):
-    """How many seeds a test passes with."""
+def passes_with_other_seeds(name):
+    """Whether a test passes with most of the seeds: no more are tried than it takes to know."""
     global shift
-    passed = 0
+    passed = failed = 0
     for shift in SEEDS:  # noqa: B007 (read when an estimator is made)
-        passed += run(f"{TESTS}::{name}")[name].passed
+        if run(f"{TESTS}::{name}")[name].passed:
+            passed += 1
+        else:
+            failed += 1
+        if 2 * max(passed, failed) > len(SEEDS):
+            break
     shift = 0
-    return passed
+    return passed > failed
 
 
 def main():
@@ -163,10 +168,8 @@ def main():
     sklearn.neural_network.MLPRegressor = MLPRegressor
     rows = [(name, *judged(name, report)) for name, report in run().items()]
     for i, (name, outcome, _) in enumerate(rows):
-        if outcome == "failed":
-            passed = with_other_seeds(name)
-            if 2 * passed > len(SEEDS):
-                rows[i] = name, "passed", f"with {passed} of {len(SEEDS)} other seeds"
+        if outcome == "failed" and passes_with_other_seeds(name):
+            rows[i] = name, "passed", f"with most of {len(SEEDS)} other seeds"
     for name, outcome, reason in rows:
         print(f"| `{name}` | {outcome} | {reason} |")
     counts = {

@@ -15,7 +15,7 @@ callback = pytest.importorskip("sklearn.callback")
 each_solver = pytest.mark.parametrize("solver", ["adam", "lbfgs"])
 ONE = {**PLAIN, "hidden_layer_sizes": (5,), "tol": 0.0, "random_state": 0}
 # Several networks, in four cycles.
-SEVERAL = {"hidden_layer_sizes": (5,), "max_iter": 60, "batch_size": 10, "random_state": 0}
+SEVERAL = {"hidden_layer_sizes": (5,), "max_iter": 30, "batch_size": 10, "random_state": 0}
 
 
 class Recorder:

@@ -97,7 +97,7 @@ def test_a_new_figure_has_room_for_all_bars():
     def height(n_features, n_outputs=1, **settings):
         display = SensitivityDisplay(np.ones((n_outputs, n_features))).plot(**settings)
         figure = display.figure_
-        figure.canvas.draw()
+        figure.draw_without_rendering()
         bar = display.bars_[-1][-1].get_window_extent()
         labels = [text.get_window_extent() for text in display.ax_.get_yticklabels()]
         assert all(below.y1 < above.y0 for above, below in pairwise(labels))

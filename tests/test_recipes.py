@@ -97,6 +97,7 @@ def test_gaps_are_filled_and_columns_scaled_in_front(returned):
 
 def test_parameters_are_tuned_through_the_pipeline(returned):
     X, y = (part[:200] for part in returned)
+    X = X[["town", "price"]]  # text and dates take skrub longer than the fits take
     model = skrub.tabular_pipeline(C2CClassifier(max_iter=5, random_state=0))
     search = GridSearchCV(model, {"c2cclassifier__alpha": [0.0, 1.0]}, cv=2).fit(X, y)
     assert search.best_params_["c2cclassifier__alpha"] in (0.0, 1.0)

@@ -213,7 +213,7 @@ def test_unit_of_y_does_not_matter_to_a_predicted_variance(solver, penalty):
 def test_every_loss_learns_one_output_or_several(solver, loss, cv):
     X, y = counts()
     Y = np.stack([y, y[::-1] + 1.0], axis=1)
-    reg = quick(solver=solver, loss=loss, cv=cv, max_iter=60, learning_rate_init=0.02)
+    reg = quick(solver=solver, loss=loss, cv=cv, max_iter=30, learning_rate_init=0.04)
     assert reg.fit(X, y).score(X, y) > 0.1
     assert reg.predict(X).shape == (442,)
     assert reg.fit(X, Y).predict(X).shape == (442, 2)

@@ -1,14 +1,10 @@
 """One random state, one result: in threads, in another process, whatever the order of rows."""
 
-import pickle
-import subprocess
-import sys
-
 import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
 from oracles import run_in_threads
-from single import BOTH, assert_same_fit, both, draw, each_penalty, each_solver, quick
+from single import assert_same_fit, both, draw, each_penalty, each_solver, quick
 from sklearn.base import clone
 
 from skc2c import C2CClassifier
@@ -27,16 +23,11 @@ def test_same_random_state_same_result(cls, penalty, solver):
     assert (other.coefs_[0] != first.coefs_[0]).any()
 
 
-def test_same_random_state_same_result_in_another_process():
-    jobs = [(quick(cls, penalty="vat"), *draw(cls)) for cls in BOTH]
-    script = (
-        "import pickle, sys; jobs = pickle.load(sys.stdin.buffer);"
-        "pickle.dump([estimator.fit(*rows) for estimator, *rows in jobs], sys.stdout.buffer)"
-    )
-    command = [sys.executable, "-W", "ignore", "-c", script]
-    out = subprocess.run(command, input=pickle.dumps(jobs), stdout=subprocess.PIPE, check=True)
-    for (here, *rows), there in zip(jobs, pickle.loads(out.stdout), strict=True):
-        assert_same_fit(here.fit(*rows), there)
+@both
+def test_same_random_state_same_result_in_another_process(cls, in_another_process):
+    estimator, rows = quick(cls, penalty="vat"), draw(cls)
+    there = in_another_process(estimator.fit, *rows)
+    assert_same_fit(estimator.fit(*rows), there)
 
 
 @both

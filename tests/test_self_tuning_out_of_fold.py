@@ -202,7 +202,7 @@ EAGER = {
 def test_noise_is_not_predicted(changes, pool):
     """If a network saw rows that it is measured on, it would know a good part of them by heart."""
     accuracies, r2 = [], []
-    for seed in range(4):
+    for seed in range(3):
         rng = np.random.default_rng(seed)
         X = rng.normal(size=(120, D))
         further = {"X_unlabeled": rng.normal(size=(30, D))} if pool else {}
