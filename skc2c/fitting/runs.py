@@ -254,9 +254,10 @@ def runs_of(plan):
     # Candidates without a penalty need no nearby rows, and so go by themselves.
     kinds = dict.fromkeys(map(_kind, plan.candidates))
     folds = list(range(len(plan.folds)))
-    run, shares = (
-        (SideBySide, [folds]) if plan.solver.is_stochastic else (OneByOne, [[i] for i in folds])
-    )
+    if plan.solver.is_stochastic:
+        run, shares = SideBySide, [folds]
+    else:
+        run, shares = OneByOne, [[fold] for fold in folds]
     return [
         run(plan, [c for c in plan.candidates if _kind(c) == kind], share)
         for kind in kinds

@@ -99,9 +99,7 @@ def cross_fit(plan, over_runs=map, n_at_once=1, after=None):
         for stop in plan.ends:
             if not runs:
                 break
-            # The last candidates are the costliest: they are started first.
-            runs = _divided(runs, n_at_once)[::-1]
-            advanced = [*over_runs(partial(_advance, stop=stop), runs)][::-1]
+            advanced = _advance_all(_divided(runs, n_at_once), stop, over_runs)
             runs, trained = zip(*advanced, strict=True)
             found = ends_of(plan, stop, trained)
             ends.extend(found)
@@ -125,6 +123,12 @@ def _divided(runs, n):
     """
     n_each = -(-n // len(runs))
     return [part for run in runs for part in run.divided(n_each)]
+
+
+def _advance_all(runs, stop, over_runs):
+    """Train runs up to a step: of the last candidates, which are the costliest, first."""
+    advanced = list(over_runs(partial(_advance, stop=stop), runs[::-1]))
+    return advanced[::-1]
 
 
 def _advance(run, stop):
