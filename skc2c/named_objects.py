@@ -61,13 +61,13 @@ def named_object(value, table, base, parameter):
     ValueError
         If the name is unknown or a setting of the object is not allowed.
     """
-    if not isinstance(value, base):
-        is_name = isinstance(value, str) or value is None
-        if not is_name or value not in table:
-            raise ValueError(f"{_allowed(table, base, parameter)} Got {value!r} instead.")
-        value = table[value]()
-    value._validate_params()
-    return value
+    if isinstance(value, base):
+        value._validate_params()
+        return value
+    is_name = isinstance(value, str) or value is None
+    if not is_name or value not in table:
+        raise ValueError(f"{_allowed(table, base, parameter)} Got {value!r} instead.")
+    return table[value]()
 
 
 def _allowed(table, base, parameter):

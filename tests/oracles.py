@@ -68,6 +68,12 @@ VARIANTS = [
 ]
 
 
+def has_further_terms(penalty):
+    """Whether it charges for uncertain or unbalanced outputs beside a distance."""
+    names = "entropy_weight", "balance_weight"
+    return any(getattr(penalty, name, "auto") != "auto" for name in names)
+
+
 def in_pairs(*axes):
     """Tuples in which every two values of different axes meet, if not every three.
 

@@ -17,6 +17,7 @@ from oracles import (
     charges,
     draw_for,
     draw_network,
+    has_further_terms,
     in_pairs,
 )
 from sklearn.base import clone
@@ -27,7 +28,7 @@ from skc2c.penalties import PENALTIES, make_penalty
 from skc2c.random_streams import MemberStreams
 
 # Those that charge nothing but a change of the output.
-CHANGES_ONLY = [p for p in VARIANTS if not getattr(p, "entropy_weight", 0.0)]
+CHANGES_ONLY = [p for p in VARIANTS if not has_further_terms(p)]
 CHARGING = [penalty for penalty in VARIANTS if charges(penalty)]
 each_likelihood = pytest.mark.parametrize("likelihood", LIKELIHOODS.values(), ids=LIKELIHOODS)
 each_variant = pytest.mark.parametrize("penalty", VARIANTS, ids=str)

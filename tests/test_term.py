@@ -15,6 +15,7 @@ from oracles import (
     assert_gradient,
     draw_term,
     forward,
+    has_further_terms,
     in_pairs,
     negative_log_likelihood,
     run_in_threads,
@@ -27,6 +28,7 @@ from skc2c.network import blocks
 from skc2c.objective import Objective
 from skc2c.objective.term import Term
 from skc2c.penalties import PENALTIES, NoPenalty, Outputs, Probe
+from skc2c.penalties.nearby import OutputDistance
 
 each_likelihood = pytest.mark.parametrize("likelihood", LIKELIHOODS.values(), ids=LIKELIHOODS)
 each_variant_and_label = pytest.mark.parametrize(
@@ -48,6 +50,7 @@ class Held:
     def __init__(self, penalty, probe):
         self.probe = lambda *arguments: probe
         self.value = penalty.value
+        self.value_with_way_back = penalty.value_with_way_back
         self.n_copies = penalty.n_copies
         self.needs_mean_response = penalty.needs_mean_response
         self.has_cost = penalty.has_cost
@@ -119,7 +122,7 @@ def test_gradient_of_a_step_equals_plain_autograd(rng, penalty, likelihood, has_
 
     value, gradient = term.on_batch(theta, ALL, np.random.default_rng(5))
     assert_allclose(value, plain(theta, theta))
-    if penalty.holds_clean and not getattr(penalty, "entropy_weight", 0.0):
+    if penalty.holds_clean and not has_further_terms(penalty):
         expected = autograd.grad(plain)(theta, theta)
         assert_allclose(gradient, expected, rtol=1e-8, atol=1e-12)
     elif not penalty.holds_clean:
@@ -290,8 +293,49 @@ def test_trace_is_one_level_deep(rng, penalty, likelihood, monkeypatch):
     term, theta = draw_term(rng, penalty, likelihood)
     term.on_batch(theta, ALL, rng)
     on_all_rows(term, theta, 0)
-    # Without a cost there is nothing to trace: the way back through the network is known.
-    assert depths == ([1, 1] if penalty.has_cost else [])
+    # Without a cost there is nothing to trace: the way back through the network is known. Nor is
+    # there if the cost is a distance, whose way back is known too.
+    is_distance = isinstance(penalty, OutputDistance) and not has_further_terms(penalty)
+    assert depths == ([1, 1] if penalty.has_cost and not is_distance else [])
+
+
+@each_variant
+@each_likelihood
+@pytest.mark.parametrize("holds_clean", [False, True])
+def test_a_known_derivative_is_that_of_the_value(rng, penalty, likelihood, holds_clean):
+    K = likelihood.n_outputs(2)
+    h = rng.normal(size=(6 * (1 + penalty.n_copies), K))
+    known = penalty.value_with_way_back(likelihood, Outputs(h, 6, holds_clean))
+    if known is None:
+        return
+    value, back = known
+    g = rng.normal(size=6)
+
+    def plain(h):
+        return penalty.value(None, likelihood, None, None, Outputs(h, 6, holds_clean))
+
+    assert_array_equal(value, plain(h))
+    assert_array_equal(back(g), autograd.grad(lambda h: anp.sum(g * plain(h)))(h))
+
+
+@pytest.mark.parametrize("base", [C2C, VAT])
+def test_a_penalty_that_changes_what_it_costs_is_differentiated_anew(rng, base):
+    class Twice(base):
+        def value(self, *arguments):
+            return 2.0 * super().value(*arguments)
+
+    class Both(Twice):
+        def value_with_way_back(self, likelihood, outputs):
+            value, back = super(Twice, self).value_with_way_back(likelihood, outputs)
+            return 2.0 * value, lambda g: 2.0 * back(g)
+
+    once, theta = draw_term(rng, base(), LIKELIHOODS["log_loss"])
+    once = replace(once, rows=replace(once.rows, y=None), l2=0.0)
+    expected = once.on_batch(theta, ALL, np.random.default_rng(0))
+    for penalty in (Twice(), Both()):
+        found = replace(once, penalty=penalty).on_batch(theta, ALL, np.random.default_rng(0))
+        assert_allclose(found[0], 2.0 * np.array(expected[0]))
+        assert_allclose(found[1], 2.0 * expected[1])
 
 
 @each_variant

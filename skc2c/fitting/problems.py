@@ -29,7 +29,7 @@ class Batchwise:
     def parts(self):
         """Return the parts of the objective in the latest epoch."""
         parts, counts = zip(*self.latest, strict=True)
-        return tuple(np.average(parts, axis=0, weights=counts).tolist())
+        return tuple((np.array(counts) @ np.array(parts) / sum(counts)).tolist())
 
     def state(self):
         """Return the position in the epoch."""

@@ -211,9 +211,12 @@ class Term:
 
     def _roughness_alone(self, theta, h, probe, kept):
         """R of each row and its way back to what it reads: theta, or the outputs h."""
+        outputs = Outputs(h, probe.n, *kept)
         if self.penalty.reads_theta:
-            outputs = Outputs(h, probe.n, *kept)
             return make_vjp(lambda theta: self._roughness(theta, probe, outputs), theta)
+        known = self.penalty.value_with_way_back(self.likelihood, outputs)
+        if known is not None:
+            return known[::-1]
         return make_vjp(lambda h: self._roughness(theta, probe, Outputs(h, probe.n, *kept)), h)
 
     def _with_decay(self, theta, value, loss, gradient, l2):

@@ -3,8 +3,8 @@
 import autograd.numpy as anp
 
 from skc2c.penalties.distances import squared_distance_metric
-from skc2c.penalties.penalty import COUNT, PERTURBATION, SPACE, Perturbing
 from skc2c.penalties.perturbations import adversarial
+from skc2c.penalties.perturbing import COUNT, PERTURBATION, SPACE, Perturbing
 from skc2c.penalties.probes import Probe
 
 

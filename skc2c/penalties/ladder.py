@@ -9,7 +9,7 @@ from skc2c.penalties.distances import squared_distance_metric
 from skc2c.penalties.layer_noise import LAYER_NOISE, layer_noise, require_normalization
 from skc2c.penalties.nearby import Nearby
 from skc2c.penalties.noise import Noise
-from skc2c.penalties.penalty import COUNT, PERTURBATION
+from skc2c.penalties.perturbing import COUNT, PERTURBATION
 
 
 class Ladder(Nearby):

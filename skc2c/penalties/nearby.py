@@ -6,11 +6,9 @@ import numpy as np
 from scipy import sparse
 
 from skc2c.network.sparse_rows import linearize_behind
-from skc2c.penalties.distances import (
-    mean_distance,
-)
-from skc2c.penalties.penalty import Perturbing
+from skc2c.penalties.distances import mean_distance
 from skc2c.penalties.perturbations import adversarial, gaussian
+from skc2c.penalties.perturbing import Perturbing
 from skc2c.penalties.probes import Probe
 
 
@@ -77,27 +75,14 @@ class OutputDistance(Nearby):
             ``(h, near) -> value, back``.
         """
 
-    def mean_distance(self, likelihood, outputs):
-        """Distance of each row's output from those of its perturbed copies, on average.
-
-        Parameters
-        ----------
-        likelihood : Likelihood
-            What the outputs mean.
-        outputs : Outputs
-            Of the network, at the rows of the probe.
-
-        Returns
-        -------
-        distance : ndarray of shape (n,)
-            Zero where all copies have the output of their row.
-        """
-        return mean_distance(
-            outputs.h,
-            n=outputs.n,
-            distance=self.distance(likelihood),
-            holds_clean=outputs.holds_clean,
-        )
-
     def value(self, network, likelihood, theta, probe, outputs):
-        return self.mean_distance(likelihood, outputs)
+        return mean_distance(outputs.h, **self._settings(likelihood, outputs))
+
+    def value_with_way_back(self, likelihood, outputs):
+        settings = self._settings(likelihood, outputs)
+        value, back = mean_distance.with_way_back(outputs.h, **settings)
+        return value, lambda g: back(g)[0]
+
+    def _settings(self, likelihood, outputs):
+        of_outputs = {"n": outputs.n, "holds_clean": outputs.holds_clean}
+        return {"distance": self.distance(likelihood), **of_outputs}

@@ -4,8 +4,8 @@ from scipy import sparse
 
 from skc2c.network.sparse_rows import linearize_behind
 from skc2c.penalties.layer_noise import LAYER_NOISE, layer_noise, require_normalization
-from skc2c.penalties.penalty import PERTURBATION, Perturbing
 from skc2c.penalties.perturbations import gaussian, steepest
+from skc2c.penalties.perturbing import PERTURBATION, Perturbing
 from skc2c.penalties.probes import Probe
 
 

@@ -9,20 +9,12 @@ solver is at work.
 
 from abc import ABC, abstractmethod
 from inspect import signature
-from numbers import Integral
 from typing import NamedTuple
 
 import numpy as np
 from sklearn.base import BaseEstimator
-from sklearn.utils._param_validation import Interval, StrOptions
 
-from skc2c.penalties.distances import SPACES
 from skc2c.penalties.probes import Probe
-
-# Constraints that several penalties have in common.
-PERTURBATION = [StrOptions({"random", "adversarial"})]
-SPACE = [StrOptions(set(SPACES))]
-COUNT = [Interval(Integral, 1, None, closed="left")]
 
 
 class FewLabels(NamedTuple):
@@ -123,6 +115,12 @@ class Penalty(BaseEstimator, ABC):
     few_labels = FewLabels(alpha=3.0, radius=0.25)
     _parameter_constraints: dict = {}
 
+    def __init_subclass__(cls, **settings):
+        super().__init_subclass__(**settings)
+        # A cost that is replaced takes its derivative with it.
+        if "value" in vars(cls) and "value_with_way_back" not in vars(cls):
+            cls.value_with_way_back = Penalty.value_with_way_back
+
     def __setstate__(self, state):
         # Settings that an object of an earlier version lacks are at their defaults, which stand
         # for how it was done before.
@@ -178,6 +176,22 @@ class Penalty(BaseEstimator, ABC):
         -------
         cost : ndarray of shape (n,) or None
             R(x) of each row; None if nothing is penalised.
+        """
+
+    def value_with_way_back(self, likelihood, outputs):
+        """Return the cost with its derivative, if that is known: steps are faster without a trace.
+
+        Parameters
+        ----------
+        likelihood : Likelihood
+        outputs : Outputs
+            As for ``value``, not traced.
+
+        Returns
+        -------
+        found : tuple of (ndarray of shape (n,), callable) or None
+            What ``value`` returns, and ``g -> gradient``, from a weight of each row to the
+            gradient with respect to all outputs. By default nothing: ``value`` is traced.
         """
 
     def for_few_labels(self, are_balanced):
@@ -271,17 +285,6 @@ class Penalty(BaseEstimator, ABC):
             Of the penalty for the outputs in these units.
         """
         return parameters
-
-
-class Perturbing(Penalty):
-    """Base class of penalties with the setting ``perturbation``: random, or adversarial."""
-
-    @property
-    def follows_theta(self):
-        return self.perturbation == "adversarial"
-
-    def natural_epsilon(self, n_features):
-        return 1.0 if self.perturbation == "adversarial" else super().natural_epsilon(n_features)
 
 
 class NoPenalty(Penalty):

@@ -7,8 +7,8 @@ from sklearn.utils._param_validation import Interval, StrOptions
 
 from skc2c.penalties.distances import divergence
 from skc2c.penalties.nearby import OutputDistance
-from skc2c.penalties.penalty import COUNT, PERTURBATION
 from skc2c.penalties.perturbations import from_afar
+from skc2c.penalties.perturbing import COUNT, PERTURBATION
 
 # Weights of certainty and balance that VAT takes with few labels, in units of its own divergence
 # (docs/semi_supervised.md).
@@ -142,10 +142,13 @@ class VAT(OutputDistance):
         return divergence(likelihood)
 
     def value(self, network, likelihood, theta, probe, outputs):
-        cost = self.mean_distance(likelihood, outputs)
+        cost = super().value(network, likelihood, theta, probe, outputs)
         of_entropy, of_balance = self._weights
         if not (of_entropy or of_balance):
             return cost
         h = outputs.h[: outputs.n]  # not held, unlike the target of the divergence
         balance = likelihood.imbalance(h, outputs.mean_response, network.n_members)
         return cost + of_entropy * likelihood.entropy(h) + of_balance * balance
+
+    def value_with_way_back(self, likelihood, outputs):
+        return None if any(self._weights) else super().value_with_way_back(likelihood, outputs)
