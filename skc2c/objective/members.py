@@ -99,10 +99,8 @@ class MembersTerm(Term):
     def _add_decay(self, theta, gradient):
         """Add the L2 term's part to the gradient."""
         if self.l2.any():
-            parts = self.network.decayed(gradient), self.network.decayed(theta)
-            for own, decay in zip(zip(*parts, strict=True), self._decay, strict=True):
-                slope, weights = own
-                add_decay(slope, decay.astype(theta.dtype), weights)
+            slope, weights = self.network.decayed(gradient), self.network.decayed(theta)
+            add_decay(slope, self._decay[:, None].astype(theta.dtype), weights)
 
     @cached_property
     def _decay(self):

@@ -243,10 +243,12 @@ _CHUNK = 2**15
 
 
 def add_decay(slope, decay, weights):
-    """Add ``decay * weights`` in place."""
-    for start in range(0, len(weights), _CHUNK):
-        part = slice(start, start + _CHUNK)
-        slope[part] += decay * weights[part]
+    """Add ``decay * weights``, of shape (n,) or (k, n), in place."""
+    n = weights.shape[-1]
+    step = max(1, _CHUNK * n // max(1, weights.size))
+    for start in range(0, n, step):
+        part = slice(start, start + step)
+        slope[..., part] += decay * weights[..., part]
 
 
 def total(parts):

@@ -92,9 +92,9 @@ def _normal_of_members(streams, shape):
     for stream, part in zip(streams, uniform, strict=True):
         stream.random(out=part, dtype=np.float32)
     normal = _box_muller(uniform.swapaxes(0, 1)).swapaxes(0, 1)
-    normal = normal.reshape(len(streams), -1)[:, :count].reshape(-1, *own)
+    normal = normal.reshape(len(streams), -1)[:, :count].reshape(len(streams), -1, *own[-2:])
     # From (k, copies, n, D) to the order of the rows.
-    return np.moveaxis(normal, 0, -3).reshape(shape)
+    return normal.swapaxes(0, 1).reshape(shape)
 
 
 def _box_muller(uniform):
