@@ -173,15 +173,33 @@ def test_order_of_rows_does_not_matter(rng):
     assert_array_equal(one.scale, other.scale)
 
 
-def test_mostly_constant_columns_take_half_the_range():
+def test_mostly_constant_columns_take_half_the_median_distance_of_the_others():
     """Of which the quartiles are equal: the interquartile range would be zero."""
     X = np.zeros((100, 3))
     X[:10, 0] = 1.0  # a rare indicator
-    X[:10, 1] = np.arange(10) - 4.0  # zeros, and a few others from -4 to 5
+    X[:10, 1] = np.arange(10) - 4.0  # zeros, and nine others from -4 to 5
     X[:90, 2] = 7.0  # a frequent one, of 0 and 7
     layer = fitted(X)
     assert_array_equal(layer.center, [0.0, 0.0, 7.0])
-    assert_allclose(layer.scale, [2.0, 2 / 9, 2 / 7], rtol=1e-13)
+    assert_allclose(layer.scale, [2.0, 2 / 3, 2 / 7], rtol=1e-13)
+
+
+def test_an_outlier_does_not_change_the_unit_of_a_mostly_constant_column(rng):
+    X = np.zeros((200, 1))
+    X[:41, 0] = rng.exponential(size=41)
+    scale = fitted(X).scale
+    X[np.argmax(X)] *= 1e12
+    assert_array_equal(fitted(X).scale, scale)
+    assert_allclose(scale, 2.0 / np.median(X[X > 0.0]), rtol=1e-13)
+
+
+def test_in_a_mostly_constant_column_too_a_weight_is_a_repetition(rng):
+    X = np.zeros((60, 2))
+    X[:12] = rng.normal(size=(12, 2))
+    weight = rng.integers(1, 4, size=60)
+    repeated, weighted = fitted(np.repeat(X, weight, axis=0)), fitted(X, weight)
+    assert_array_equal(weighted.center, repeated.center)
+    assert_array_equal(weighted.scale, repeated.scale)
 
 
 def test_columns_of_two_values_in_like_numbers_take_their_distance():

@@ -134,9 +134,10 @@ def _finite(values, dtype):
 def robust_scaling(X, weight):
     """Center and scale of the columns of X, from their weighted quartiles.
 
-    Dense columns are centred at the median. The unit is the interquartile range; for a
-    column of which more than half of the values are equal it is half the range, and a
-    constant column is left out. Sparse columns are not centred, so that zeros stay zeros, and
+    Dense columns are centred at the median, and the unit is the interquartile range. A column whose
+    quartiles are equal has the same value in most rows: there the unit is half the median
+    distance from that value, of the rows that have another one. For zeros and ones it is a half.
+    A constant column is left out. Sparse columns are not centred, so that zeros stay zeros, and
     their unit is the largest magnitude.
 
     Parameters
@@ -152,12 +153,19 @@ def robust_scaling(X, weight):
     if sparse.issparse(X):
         largest = np.asarray(abs(X).max(axis=0).todense()).ravel().astype(np.float64)
         return InputScaling(center=np.zeros(X.shape[1]), scale=_inverse(largest))
-    low, center, high = _quartiles(X, weight)
+    low, center, high = _quantiles(X, weight[:, None], (0.25, 0.5, 0.75))
     # A half of each difference first: the whole may overflow.
-    from_quartiles = _inverse(high / 2.0 - low / 2.0) / 2.0
-    largest, smallest = (edge(axis=0).astype(np.float64) for edge in (X.max, X.min))
-    from_range = _inverse(largest / 2.0 - smallest / 2.0)
-    return InputScaling(center=center, scale=np.where(high > low, from_quartiles, from_range))
+    scale = _inverse(high / 2.0 - low / 2.0) / 2.0
+    same = high == low
+    scale[same] = _inverse(_half_of_distance(X[:, same], center[same], weight))
+    return InputScaling(center=center, scale=scale)
+
+
+def _half_of_distance(X, center, weight):
+    """Half the median distance of each column from its center, of the rows that are not there."""
+    distance = np.abs(X / 2.0 - center / 2.0)
+    (median,) = _quantiles(distance, weight[:, None] * (distance > 0.0), (0.5,))
+    return median
 
 
 def standard_scaling(X, weight):
@@ -188,27 +196,29 @@ def standard_scaling(X, weight):
 # How to scale, by name.
 SCALINGS = {"robust": robust_scaling, "standard": standard_scaling}
 
-# Numbers whose quartiles are taken at a time: sorting needs several times their memory.
+# Numbers whose quantiles are taken at a time: sorting needs several times their memory.
 _BLOCK_NUMBERS = 2**18
 
 
-def _quartiles(X, weight):
-    """The smallest values with a quarter, a half, three quarters of the weight up to them.
+def _quantiles(X, weight, shares):
+    """For each share, the smallest value of each column with so much of the weight up to it.
 
-    So a row of weight two counts exactly as two rows.
+    So a row of weight two counts exactly as two rows. The weights are (n, 1) or (n, D).
     """
     n, D = X.shape
+    weight = np.broadcast_to(weight, X.shape)
     width = max(1, _BLOCK_NUMBERS // n)
-    blocks = [_quartiles_of_block(X[:, i : i + width], weight) for i in range(0, D, width)]
-    return np.concatenate(blocks, axis=1)
+    parts = [np.s_[:, i : i + width] for i in range(0, D, width)]
+    blocks = [_quantiles_of_block(X[part], weight[part], shares) for part in parts]
+    return np.concatenate(blocks, axis=1) if blocks else np.empty((len(shares), 0))
 
 
-def _quartiles_of_block(X, weight):
+def _quantiles_of_block(X, weight, shares):
     order = np.argsort(X, axis=0, kind="stable")
-    below = np.cumsum(weight[order], axis=0, dtype=np.float64)
+    below = np.cumsum(np.take_along_axis(weight, order, 0), axis=0, dtype=np.float64)
     columns = np.arange(X.shape[1])
     found = []
-    for share in (0.25, 0.5, 0.75):
+    for share in shares:
         # A little less, so that rounding in the sum of weights does not skip a row.
         first = (below >= share * below[-1] * (1.0 - 1e-12)).argmax(axis=0)
         found.append(X[order[first, columns], columns].astype(np.float64))
