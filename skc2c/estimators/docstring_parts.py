@@ -60,12 +60,12 @@ input_scaling : {'auto', 'robust', 'standard'} or None, default='auto'
     How the inputs are scaled. ``'robust'``: each feature is centred at its median, divided by
     its interquartile range and smoothly clipped to the range (-3, 3). If that range is zero,
     since most values are equal, half the median distance of the others takes its place. Sparse
-    features are divided by their largest magnitude instead, which keeps zeros. ``'standard'``: each feature
-    is centred at its mean, divided by its standard deviation and clipped in the same way.
-    Sparse features are not centred. ``'auto'`` is ``'robust'``, but ``'standard'`` for dense
-    features in a classifier that tunes itself and learns from unlabelled rows. The scaling is
-    part of the fitted model and applied to all rows, so no scaler is needed in front. None:
-    inputs are used as they are.
+    features are divided by their largest magnitude instead, which keeps zeros.
+    ``'standard'``: each feature is centred at its mean, divided by its standard deviation and
+    clipped in the same way. Sparse features are not centred. ``'auto'`` is ``'robust'``, but
+    ``'standard'`` for dense features in a classifier that tunes itself and learns from
+    unlabelled rows. The scaling is part of the fitted model and applied to all rows, so no
+    scaler is needed in front. None: inputs are used as they are.
 
 numeric_embedding : {'auto', 'fourier'} or None, default='auto'
     Whether each numeric feature, that is, one with more than two values, also enters as sines
