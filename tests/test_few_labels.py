@@ -168,11 +168,21 @@ def judged(rng, lead):
     return plan, *outputs
 
 
-@pytest.mark.parametrize(("lead", "expected"), [(-0.5, False), (0.0, False), (0.5, True)])
+@pytest.mark.parametrize(("lead", "expected"), [(-0.5, False), (0.5, True)])
 def test_harm_must_be_seen(rng, lead, expected):
     plan, with_rows, alone = judged(rng, lead)
     assert do_harm(plan, with_rows, alone) == expected
     assert not do_harm(plan, alone, alone)
+
+
+def test_a_little_more_loss_is_harm(rng):
+    """One row of eighty that is a little less certain, and rightly so: far within its error."""
+    plan, alone, _ = judged(rng, 0.0)
+    right = np.argmax(alone[:, 0] * (2.0 * plan.rows.y[:, 0] - 1.0))
+    with_rows = alone.copy()
+    with_rows[right] *= 0.9
+    assert do_harm(plan, with_rows, alone)
+    assert not do_harm(plan, alone, with_rows)
 
 
 @pytest.mark.parametrize(("lead", "expected"), [(-0.5, False), (0.0, False), (0.5, True)])

@@ -22,10 +22,11 @@ def can_judge(folds):
 def do_harm(plan, outputs, outputs_alone):
     """Whether the rows without a label do harm to a classifier.
 
-    Who gives such rows expects them to help, and the labels are few: the loss has to be larger with
-    them by more than a standard error of the difference, each at its best `confidence`: networks
-    that are led to be certain where they have no label are too certain, and what they have learned
-    shows only when their outputs are shrunk.
+    They do if the loss is larger with them, by however little. Where rows of a class lie together
+    they help by far; elsewhere they may do much harm of which few labels show little
+    (docs/semi_supervised.md). The losses are those at the best `confidence` of each: networks that
+    are led to be certain where they have no label are too certain, and what they have learned shows
+    only when their outputs are shrunk.
 
     Parameters
     ----------
@@ -38,7 +39,7 @@ def do_harm(plan, outputs, outputs_alone):
     harm : bool
     """
     with_rows, alone = (confidence(plan, h) * h for h in (outputs, outputs_alone))
-    return _is_larger(plan, with_rows, alone)
+    return _is_larger(plan, with_rows, alone, n_errors=0.0)
 
 
 def do_good(plan, outputs, outputs_alone):
@@ -60,7 +61,7 @@ def do_good(plan, outputs, outputs_alone):
     return _is_larger(plan, outputs_alone, outputs, n_errors=2.0)
 
 
-def _is_larger(plan, outputs, others, n_errors=1.0):
+def _is_larger(plan, outputs, others, n_errors):
     """Whether the loss of the rows left out is larger, by more than so many standard errors."""
     difference = losses_of(plan, outputs) - losses_of(plan, others)
     share = plan.rows.weight[plan.left_out] / plan.rows.weight[plan.left_out].sum()
