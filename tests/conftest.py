@@ -1,6 +1,5 @@
 """Settings for all tests: one BLAS thread, so that timing and rounding are repeatable."""
 
-import functools
 import gc
 import os
 import runpy
@@ -16,16 +15,12 @@ os.environ["MPLBACKEND"] = "agg"  # no windows
 
 import numpy as np
 import pytest
-from sklearn.base import BaseEstimator
+from spared import spare_lookups
 from threadpoolctl import threadpool_limits
 
 threadpool_limits(1)
 
-# scikit-learn reads the signature of a class anew for each clone, check and representation of an
-# estimator, which takes as long as several steps of a small network.
-BaseEstimator._get_param_names = classmethod(
-    functools.cache(BaseEstimator._get_param_names.__func__)
-)
+spare_lookups()
 
 
 def pytest_collection_finish():
