@@ -60,7 +60,23 @@ def brief_by_default(monkeypatch):
 
 
 @pytest.fixture
-def run_example(pyplot, tmp_path, monkeypatch, capsys):
+def drawn_once(pyplot, monkeypatch):
+    """Figures are drawn once when they are saved, not a first time for nothing but their layout."""
+    from matplotlib.figure import Figure
+
+    savefig = Figure.savefig
+
+    def save(figure, *arguments, **settings):
+        if figure.get_layout_engine() is not None:
+            figure.get_layout_engine().execute(figure)
+            figure.set_layout_engine("none")
+        savefig(figure, *arguments, **settings)
+
+    monkeypatch.setattr(Figure, "savefig", save)
+
+
+@pytest.fixture
+def run_example(drawn_once, tmp_path, monkeypatch, capsys):
     """Run a script of the examples in its fast form: what it prints, and the picture it saves."""
 
     def run(name):
