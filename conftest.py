@@ -18,9 +18,9 @@ def fits():
 def shared_fits(fits, monkeypatch):
     """Fit only what no example before has fitted, with the same parameters on the same rows."""
     # Not above, so that the settings of the tests come before numpy.
-    from skc2c import C2CClassifier, C2CRegressor
+    from skc2c import C2CAutoencoder, C2CClassifier, C2CRegressor
 
-    for cls in (C2CClassifier, C2CRegressor):
+    for cls in (C2CAutoencoder, C2CClassifier, C2CRegressor):
         monkeypatch.setattr(cls, "fit", shared(cls.fit, fits))
 
 

@@ -1,6 +1,5 @@
 """Settings for all tests: one BLAS thread, so that timing and rounding are repeatable."""
 
-import functools
 import gc
 import os
 import runpy
@@ -16,16 +15,12 @@ os.environ["MPLBACKEND"] = "agg"  # no windows
 
 import numpy as np
 import pytest
-from sklearn.base import BaseEstimator
+from spared import spare_lookups
 from threadpoolctl import threadpool_limits
 
 threadpool_limits(1)
 
-# scikit-learn reads the signature of a class anew for each clone, check and representation of an
-# estimator, which takes as long as several steps of a small network.
-BaseEstimator._get_param_names = classmethod(
-    functools.cache(BaseEstimator._get_param_names.__func__)
-)
+spare_lookups()
 
 
 def pytest_collection_finish():
@@ -65,7 +60,23 @@ def brief_by_default(monkeypatch):
 
 
 @pytest.fixture
-def run_example(pyplot, tmp_path, monkeypatch, capsys):
+def drawn_once(pyplot, monkeypatch):
+    """Figures are drawn once when they are saved, not a first time for nothing but their layout."""
+    from matplotlib.figure import Figure
+
+    savefig = Figure.savefig
+
+    def save(figure, *arguments, **settings):
+        if figure.get_layout_engine() is not None:
+            figure.get_layout_engine().execute(figure)
+            figure.set_layout_engine("none")
+        savefig(figure, *arguments, **settings)
+
+    monkeypatch.setattr(Figure, "savefig", save)
+
+
+@pytest.fixture
+def run_example(drawn_once, tmp_path, monkeypatch, capsys):
     """Run a script of the examples in its fast form: what it prints, and the picture it saves."""
 
     def run(name):

@@ -77,17 +77,27 @@ def has_further_terms(penalty):
 def in_pairs(*axes):
     """Tuples in which every two values of different axes meet, if not every three.
 
-    For tests of what depends on two things at a time: the third comes from elsewhere.
+    For tests of what depends on two things at a time: the third comes from elsewhere. Tuples that
+    bring the most new pairs are taken first, so that few are needed.
     """
-    sizes = [len(axis) for axis in axes]
     met, rows = set(), []
-    for row in itertools.product(*map(range, sizes)):
-        shifted = tuple((i + sum(row[:axis])) % sizes[axis] for axis, i in enumerate(row))
-        pairs = set(itertools.combinations(enumerate(shifted), 2))
-        if not pairs <= met:
-            met |= pairs
-            rows.append(tuple(axis[i] for axis, i in zip(axes, shifted, strict=True)))
+    tuples = [(row, _pairs(row)) for row in _diagonals(*map(len, axes))]
+    for wanted in range(len(axes) * (len(axes) - 1) // 2, 0, -1):
+        for row, pairs in tuples:
+            if len(pairs - met) >= wanted:
+                met |= pairs
+                rows.append(tuple(axis[i] for axis, i in zip(axes, row, strict=True)))
     return rows
+
+
+def _pairs(row):
+    return set(itertools.combinations(enumerate(row), 2))
+
+
+def _diagonals(*sizes):
+    """All tuples of indices; those that follow each other differ in as many places as can be."""
+    for row in itertools.product(*map(range, sizes)):
+        yield tuple((i + sum(row[:axis])) % sizes[axis] for axis, i in enumerate(row))
 
 
 # One network on the rows as they are, with a penalty of fixed strength: the estimator of the paper.

@@ -15,7 +15,7 @@ from skc2c import C2CClassifier
 @each_solver
 def test_same_random_state_same_result(cls, penalty, solver):
     X, y = draw(cls)
-    estimator = quick(cls, penalty=penalty, solver=solver)
+    estimator = quick(cls, penalty=penalty, solver=solver, max_iter=5)
     first = clone(estimator).fit(X, y)
     assert_same_fit(first, clone(estimator).fit(X, y))
     assert_same_fit(first, estimator.fit(X, y).fit(X, y))
@@ -36,7 +36,14 @@ def test_same_random_state_same_result_in_another_process(cls, in_another_proces
 def test_fits_in_threads_equal_fits_in_sequence(cls, penalty, solver):
     X, y = draw(cls)
     estimators = [
-        quick(cls, penalty=penalty, solver=solver, random_state=seed, hidden_layer_sizes=(8, 6))
+        quick(
+            cls,
+            penalty=penalty,
+            solver=solver,
+            random_state=seed,
+            hidden_layer_sizes=(8, 6),
+            max_iter=8,
+        )
         for seed in (1, 2)
     ]
     in_sequence = [clone(estimator).fit(X, y) for estimator in estimators]
