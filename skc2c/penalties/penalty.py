@@ -67,8 +67,7 @@ class Penalty(BaseEstimator, ABC):
     reads_theta : bool, default=True
         Whether ``value`` depends on theta other than through the outputs.
     reads_outputs : bool, default=True
-        Whether ``value`` depends on the outputs. A penalty that depends on one of the two alone
-        is traced from there, which is faster than tracing the network as well.
+        Whether ``value`` depends on the outputs. What reads one of the two alone is traced faster.
     few_labels : FewLabels
         Strength and radius in a classifier that tunes itself and learns from unlabelled rows.
     takes_sparse : bool, default=False
@@ -184,8 +183,9 @@ class Penalty(BaseEstimator, ABC):
         Parameters
         ----------
         likelihood : Likelihood
+            What the outputs mean.
         outputs : Outputs
-            As for ``value``, not traced.
+            Of the network, not traced.
 
         Returns
         -------
