@@ -59,6 +59,13 @@ SETTINGS = {
         "alpha": 2.0,
         **NORMALIZED_TOP,
     },
+    "ladder, four copies": {
+        "penalty": Ladder(n_perturbations=4, normalized_top=True, layer_noise=0.3, noisy_loss=True),
+        "alpha": 0.5,
+        **NORMALIZED_TOP,
+        "hidden_layer_sizes": (600, 300),
+        "max_iter": 40,
+    },
     "ladder, normalised, long": {
         "penalty": Ladder(normalized_top=True, layer_noise=0.3, noisy_loss=True),
         "alpha": 2.0,
