@@ -20,7 +20,7 @@ from semi_supervised import digits_data, moons_data
 from timing import environment, markdown
 
 from skc2c import C2C, VAT, C2CClassifier
-from skc2c.penalties.penalty import FewLabels
+from skc2c.penalties.few_labels import FewLabels
 
 SETS = {"moons": moons_data, "digits": digits_data}
 PENALTIES = {"vat": VAT, "c2c": C2C}

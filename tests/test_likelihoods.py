@@ -470,19 +470,31 @@ def test_derivatives_equal_finite_differences(rng, name):
 
 
 @every_likelihood
-def test_further_traced_functions_equal_finite_differences(rng, name):
-    """The argument is added, because some of these functions are constant."""
+def test_traced_mean_jacobian_equals_finite_differences(rng, name):
+    """The argument is added, because the Jacobian may be constant."""
     likelihood, _, h, _ = draw(rng, name, 6, 3)
-    mix, u = rng.normal(size=6), rng.normal(size=(6, 3, 1))
-    q = likelihood.mean(h).mean(axis=0)
-    functions = {
-        "mean_jacobian": lambda h: anp.sum(likelihood.mean_jacobian(h) * u) + anp.sum(h),
-        "entropy": lambda h: anp.sum(likelihood.entropy(h) * mix) + anp.sum(h),
-        "imbalance": lambda h: likelihood.imbalance(h) + anp.sum(h),
-        "imbalance of rows": lambda h: anp.sum(likelihood.imbalance(h, q) * mix) + anp.sum(h),
-    }
-    for function in functions.values():
-        assert_derivative(function, autograd.grad(function)(h), h, rng)
+    u = rng.normal(size=(6, 3, 1))
+
+    def function(h):
+        return anp.sum(likelihood.mean_jacobian(h) * u) + anp.sum(h)
+
+    assert_derivative(function, autograd.grad(function)(h), h, rng)
+
+
+@every_likelihood
+def test_ways_back_from_entropy_and_imbalance_equal_finite_differences(rng, name):
+    likelihood, _, h, _ = draw(rng, name, 6, 3)
+    mix, q = rng.normal(size=6), likelihood.mean(h).mean(axis=0)
+    for function, g in (
+        (likelihood.entropy, mix),
+        (likelihood.imbalance, 1.7),
+        (lambda h: likelihood.imbalance(h, k=2), mix),
+        (lambda h: likelihood.imbalance(h, q), mix),
+    ):
+        value, back = function(h)
+        assert_derivative(
+            lambda h, f=function, g=g: np.sum(g * f(h)[0]), back(g + 0.0 * value), h, rng
+        )
 
 
 @every_likelihood
@@ -621,8 +633,8 @@ def every_result(likelihood, y, h, other):
         "mean_jacobian": likelihood.mean_jacobian(h),
         "mean_jvp": likelihood.mean_jvp(h, other),
         "mean_vjp": likelihood.mean_vjp(h, y),
-        "entropy": likelihood.entropy(h),
-        "imbalance of rows": likelihood.imbalance(h, mean.mean(axis=0, dtype=np.float64)),
+        "entropy": likelihood.entropy(h)[0],
+        "imbalance of rows": likelihood.imbalance(h, mean.mean(axis=0, dtype=np.float64))[0],
     }
     for optional in ("log_mean", "variance"):
         if hasattr(likelihood, optional):
@@ -671,9 +683,9 @@ def test_shapes_and_dtypes_of_every_method(rng, name, dtype):
     for method, result in results.items():
         assert result.shape == shapes.get(method, (n,)), method
         assert result.dtype == dtype, method
-    assert np.asarray(likelihood.imbalance(h)).shape == ()
+    assert np.asarray(likelihood.imbalance(h)[0]).shape == ()
     if name in CLASSES:
-        assert likelihood.imbalance(h).dtype == dtype
+        assert likelihood.imbalance(h)[0].dtype == dtype
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
@@ -698,7 +710,8 @@ def test_rows_do_not_depend_on_each_other(rng, name):
     for method in whole:
         if method != "imbalance of rows":
             assert_allclose(parts[method], whole[method][2:4], rtol=1e-12, err_msg=method)
-    assert_allclose(likelihood.imbalance(h[2:4], q), likelihood.imbalance(h, q)[2:4], rtol=1e-12)
+    of_all = likelihood.imbalance(h, q)[0]
+    assert_allclose(likelihood.imbalance(h[2:4], q)[0], of_all[2:4], rtol=1e-12)
 
 
 # -------------------------------------------------------------------------------- classes
@@ -744,7 +757,7 @@ def fisher_of_classes(name, p, v):
 def test_entropy_is_that_of_scipy_and_zero_in_regression(rng, name):
     likelihood, oracle, h, _ = draw(rng, name, 20, 3)
     expected = oracle.entropy(h) if name in CLASSES else np.zeros(20)
-    assert_allclose(likelihood.entropy(h), expected, rtol=1e-10)
+    assert_allclose(likelihood.entropy(h)[0], expected, rtol=1e-10)
 
 
 @every_likelihood
@@ -752,28 +765,29 @@ def test_imbalance_is_the_divergence_of_the_mean_response_from_uniform(rng, name
     likelihood, oracle, h, _ = draw(rng, name, 20, 3)
     q = likelihood.mean(h).mean(axis=0)
     expected = oracle.imbalance(q) if name in CLASSES else 0.0
-    assert_allclose(likelihood.imbalance(h), expected, rtol=1e-10)
-    assert_allclose(likelihood.imbalance(h, q).mean(), expected, rtol=1e-10)
+    assert_allclose(likelihood.imbalance(h)[0], expected, rtol=1e-10)
+    assert_allclose(likelihood.imbalance(h, q)[0].mean(), expected, rtol=1e-10)
 
 
 @classes_only
 def test_imbalance_is_zero_for_balanced_classes(name):
     likelihood = MADE[name]
     h = 5.0 * np.eye(3) if name == "log_loss" else np.array([[5.0, 0.0, -2.0], [-5.0, 0.0, 2.0]])
-    assert_allclose(likelihood.imbalance(h), 0.0, atol=1e-15)
+    assert_allclose(likelihood.imbalance(h)[0], 0.0, atol=1e-15)
 
 
 @classes_only
 def test_imbalance_of_rows_is_linear_in_their_responses(rng, name):
     likelihood, _, h, _ = draw(rng, name, 6, 3)
     q = rng.dirichlet(np.ones(3))
-    each = [likelihood.imbalance(row[None], q)[0] for row in h]
-    assert_allclose(likelihood.imbalance(h, q), each, rtol=1e-12)
+    each = np.concatenate([likelihood.imbalance(row[None], q)[0] for row in h])
+    whole, _ = likelihood.imbalance(h, q)
+    assert_allclose(whole, each, rtol=1e-12)
     mean, count = likelihood.mean(h), {"log_loss": 3.0}.get(name, 2.0)
     expected = mean @ np.log(count * q)
     if name == "binary_log_loss":
         expected += (1 - mean) @ np.log(count * (1 - q))
-    assert_allclose(likelihood.imbalance(h, q), expected, rtol=1e-12)
+    assert_allclose(whole, expected, rtol=1e-12)
 
 
 @classes_only
@@ -782,11 +796,9 @@ def test_gradient_of_imbalance_is_exact_in_blocks(rng, name):
     likelihood, _, h, _ = draw(rng, name, 12, 3, scale=2.0)
     q = likelihood.mean(h).mean(axis=0)
 
-    def in_block(h):
-        return anp.sum(likelihood.imbalance(h, q)) / 12
-
-    whole = autograd.grad(likelihood.imbalance)(h)
-    blocks = [autograd.grad(in_block)(h[start : start + 5]) for start in (0, 5, 10)]
+    whole = likelihood.imbalance(h)[1](1.0)
+    cut = [h[start : start + 5] for start in (0, 5, 10)]
+    blocks = [likelihood.imbalance(block, q)[1](np.full(len(block), 1 / 12)) for block in cut]
     assert np.abs(whole).max() > 1e-3
     assert_allclose(np.concatenate(blocks), whole, rtol=1e-10, atol=1e-14)
 
@@ -797,9 +809,10 @@ def test_imbalance_is_finite_where_a_class_has_disappeared(dtype):
         likelihood = MADE[name]
         h = np.array([[1e4, -1e4, -1e4]], dtype=dtype)
         q = likelihood.mean(h)[0]
-        assert_allclose(likelihood.imbalance(h), expected, rtol=1e-6)
-        assert_allclose(likelihood.imbalance(h, q), expected, rtol=1e-6)
-        assert np.isfinite(autograd.grad(likelihood.imbalance)(h)).all()
+        value, back = likelihood.imbalance(h)
+        assert_allclose(value, expected, rtol=1e-6)
+        assert_allclose(likelihood.imbalance(h, q)[0], expected, rtol=1e-6)
+        assert np.isfinite(back(1.0)).all()
 
 
 # ------------------------------------------------------------------------------- Gaussian

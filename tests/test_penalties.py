@@ -206,7 +206,7 @@ def test_needs_the_mean_response_if_it_is_not_a_sum_over_rows(rng, penalty, like
     elif not penalty.needs_mean_response:
         assert_allclose(some, whole[:4], rtol=1e-9, atol=1e-15)
     else:
-        has_classes = likelihood.imbalance(network.forward(theta, X)) > 0.0
+        has_classes = likelihood.imbalance(network.forward(theta, X))[0] > 0.0
         assert (abs(some - whole[:4]).max() > 1e-6) == has_classes
 
 
@@ -302,7 +302,7 @@ def test_bad_penalties_are_named(penalty, message):
 def test_a_penalty_of_the_user_promises_nothing_that_it_does_not_say():
     """What the base class says of itself is safe for any subclass, and as documented."""
     documented = re.findall(r"^ +(\w+) : (?:bool|int), default=(\w+)$", Penalty.__doc__, re.M)
-    assert len(documented) == 10
+    assert len(documented) == 11
     for name, default in documented:
         assert getattr(Penalty, name) == ast.literal_eval(default), name
 

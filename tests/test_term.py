@@ -24,7 +24,7 @@ from scipy import sparse
 
 from skc2c import C2C, VAT, Jacobian, Penalty
 from skc2c.data.rows import Rows
-from skc2c.network import blocks
+from skc2c.network import Network, blocks
 from skc2c.objective import Objective
 from skc2c.objective.term import Term
 from skc2c.penalties import PENALTIES, NoPenalty, Outputs, Probe
@@ -51,6 +51,7 @@ class Held:
         self.probe = lambda *arguments: probe
         self.value = penalty.value
         self.value_with_way_back = penalty.value_with_way_back
+        self.knows_derivative = penalty.knows_derivative
         self.n_copies = penalty.n_copies
         self.needs_mean_response = penalty.needs_mean_response
         self.has_cost = penalty.has_cost
@@ -160,9 +161,8 @@ def test_certainty_and_balance_are_not_held_where_the_target_of_the_divergence_i
 
     def extra(theta):
         outputs = h(theta, plain.rows.X)
-        return 0.7 * (
-            0.5 * (weight * likelihood.entropy(outputs)).sum() + 0.4 * likelihood.imbalance(outputs)
-        )
+        entropy, balance = likelihood.entropy(outputs)[0], likelihood.imbalance(outputs)[0]
+        return 0.7 * (0.5 * (weight * entropy).sum() + 0.4 * balance)
 
     assert_gradient(extra, gradient, theta, rng)
 
@@ -295,7 +295,7 @@ def test_trace_is_one_level_deep(rng, penalty, likelihood, monkeypatch):
     on_all_rows(term, theta, 0)
     # Without a cost there is nothing to trace: the way back through the network is known. Nor is
     # there if the cost is a distance, whose way back is known too.
-    is_distance = isinstance(penalty, OutputDistance) and not has_further_terms(penalty)
+    is_distance = isinstance(penalty, OutputDistance)
     assert depths == ([1, 1] if penalty.has_cost and not is_distance else [])
 
 
@@ -305,17 +305,31 @@ def test_trace_is_one_level_deep(rng, penalty, likelihood, monkeypatch):
 def test_a_known_derivative_is_that_of_the_value(rng, penalty, likelihood, holds_clean):
     K = likelihood.n_outputs(2)
     h = rng.normal(size=(6 * (1 + penalty.n_copies), K))
-    known = penalty.value_with_way_back(likelihood, Outputs(h, 6, holds_clean))
-    if known is None:
+    network = Network((2, 4, K), "tanh")
+    if not penalty.knows_derivative:
         return
-    value, back = known
-    g = rng.normal(size=6)
+    value, back = penalty.value_with_way_back(network, likelihood, Outputs(h, 6, holds_clean))
+    g, held = rng.normal(size=6), h[:6].copy()
 
     def plain(h):
-        return penalty.value(None, likelihood, None, None, Outputs(h, 6, holds_clean))
+        clean = held if holds_clean else h[:6]
+        distances = [
+            penalty.distance(likelihood)(clean, near)[0] for near in h[6:].reshape(-1, 6, K)
+        ]
+        return sum(distances) / len(distances) + further(h[:6])
 
-    assert_array_equal(value, plain(h))
-    assert_array_equal(back(g), autograd.grad(lambda h: anp.sum(g * plain(h)))(h))
+    def further(h):
+        if not has_further_terms(penalty):
+            return 0.0
+        balance = penalty.balance_weight * likelihood.imbalance(h)[0]
+        return penalty.entropy_weight * likelihood.entropy(h)[0] + balance
+
+    assert_allclose(value, plain(h), rtol=1e-14)
+
+    def weighted(h):
+        return (g * plain(h.reshape(-1, K))).sum()
+
+    assert_gradient(weighted, back(g).ravel(), h.ravel(), rng)
 
 
 @pytest.mark.parametrize("base", [C2C, VAT])
@@ -325,8 +339,8 @@ def test_a_penalty_that_changes_what_it_costs_is_differentiated_anew(rng, base):
             return 2.0 * super().value(*arguments)
 
     class Both(Twice):
-        def value_with_way_back(self, likelihood, outputs):
-            value, back = super(Twice, self).value_with_way_back(likelihood, outputs)
+        def value_with_way_back(self, *arguments):
+            value, back = super(Twice, self).value_with_way_back(*arguments)
             return 2.0 * value, lambda g: 2.0 * back(g)
 
     once, theta = draw_term(rng, base(), LIKELIHOODS["log_loss"])

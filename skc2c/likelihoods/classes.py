@@ -6,7 +6,6 @@ import autograd.numpy as anp
 import numpy as np
 from scipy.special import expit, log_expit, log_softmax
 
-from skc2c.differentiable import differentiable
 from skc2c.likelihoods.exponential import TINY, ExponentialFamily
 from skc2c.likelihoods.likelihood import diagonal
 
@@ -36,12 +35,30 @@ class ClassFamily(ExponentialFamily):
         """
 
     def entropy(self, h):
-        return _entropy(h, family=self)
+        # The negative log-likelihood is linear in y: its mean is its value at the mean.
+        value, _ = self.nll_and_gradient(self._mean(h), h)
+        return value, lambda g: -g[:, None] * self.fisher(h, h)
 
     def imbalance(self, h, mean_response=None, k=1):
         if mean_response is None:
-            return _imbalance(h, family=self, k=k)
-        return _imbalance_of_rows(h, family=self, q=np.asarray(mean_response, dtype=h.dtype))
+            return self._imbalance_of_members(h, k)
+        yes, no = self._log_ratio_to_uniform(np.asarray(mean_response, dtype=h.dtype))
+        p = self._mean(h)
+        value = (p * yes + (1.0 - p) * no).sum(axis=1)
+        return value, lambda g: self.mean_vjp(h, g[:, None] * (yes - no))
+
+    def _imbalance_of_members(self, h, k):
+        n = len(h) // k
+        q = np.add.reduce(self._mean(h).reshape(k, n, -1), axis=1) / n
+        yes, no = self._log_ratio_to_uniform(q)
+        value = (q * yes + (1.0 - q) * no).sum(axis=-1)
+
+        def back(g):
+            # As if q were constant in the ratio: derivatives of probabilities add up to zero.
+            of_each = np.reshape(g, (k, -1)).sum(axis=1, keepdims=True) / n
+            return self.mean_vjp(h, np.repeat(of_each * (yes - no), n, axis=0))
+
+        return (value[0] if k == 1 else np.repeat(value, n)), back
 
     @abstractmethod
     def _log_ratio_to_uniform(self, q):
@@ -57,35 +74,6 @@ class ClassFamily(ExponentialFamily):
             Of an outcome, and of its absence where that is an outcome too: the expectation under
             p is the sum of ``p yes + (1 - p) no``.
         """
-
-
-@differentiable
-def _entropy(h, *, family):
-    # The negative log-likelihood is linear in y: its mean is its value at the mean.
-    value, _ = family.nll_and_gradient(family._mean(h), h)
-    return value, lambda g: (-g[:, None] * family.fisher(h, h),)
-
-
-@differentiable
-def _imbalance(h, *, family, k):
-    q = np.add.reduce(family._mean(h).reshape(k, len(h) // k, -1), axis=1) / (len(h) // k)
-    yes, no = family._log_ratio_to_uniform(q)
-    value = (q * yes + (1.0 - q) * no).sum(axis=-1)
-
-    def back(g):
-        # As if q were constant in the ratio: the derivatives of probabilities add up to zero.
-        of_each = np.reshape(g, (k, -1)).sum(axis=1, keepdims=True) / (len(h) // k)
-        return (family.mean_vjp(h, np.repeat(of_each * (yes - no), len(h) // k, axis=0)),)
-
-    return value[0] if k == 1 else np.repeat(value, len(h) // k), back
-
-
-@differentiable
-def _imbalance_of_rows(h, *, family, q):
-    yes, no = family._log_ratio_to_uniform(q)
-    p = family._mean(h)
-    value = (p * yes + (1.0 - p) * no).sum(axis=1)
-    return value, lambda g: (family.mean_vjp(h, g[:, None] * (yes - no)),)
 
 
 class Bernoulli(ClassFamily):

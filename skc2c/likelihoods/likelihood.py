@@ -114,7 +114,7 @@ class Likelihood(ABC):
         return _kl(h, other, likelihood=self)
 
     def entropy(self, h):
-        """Entropy of p(.|h) up to a constant, if y is a class. Traceable.
+        """Entropy of p(.|h) up to a constant, if y is a class.
 
         For real targets and counts it is defined as zero: certainty is asked for among classes
         only, and the entropy of a density has no lower bound.
@@ -126,11 +126,13 @@ class Likelihood(ABC):
         Returns
         -------
         value : ndarray of shape (n,)
+        back : callable
+            ``g -> gradient`` with respect to h, for weights g (n,) of the rows.
         """
-        return np.zeros(len(h), dtype=h.dtype)
+        return np.zeros(len(h), dtype=h.dtype), lambda g: np.zeros_like(h)
 
     def imbalance(self, h, mean_response=None, k=1):
-        """KL divergence of the mean response over rows from the uniform one. Traceable in h.
+        """KL divergence of the mean response over rows from the uniform one.
 
         It is zero for real targets and counts, none of which is more usual than another.
 
@@ -151,8 +153,11 @@ class Likelihood(ABC):
             linear in its response, with the sum of ``mu log(count q)`` over the classes. If q is
             the mean response, the average of these over all rows is the divergence, and the
             average of their gradients is its gradient.
+        back : callable
+            As of `entropy`; g has the shape of the value.
         """
-        return 0.0 if mean_response is None else np.zeros(len(h), dtype=h.dtype)
+        value = 0.0 if mean_response is None else np.zeros(len(h), dtype=h.dtype)
+        return value, lambda g: np.zeros_like(h)
 
     @abstractmethod
     def mean_jacobian(self, h):

@@ -214,9 +214,8 @@ class Term:
         outputs = Outputs(h, probe.n, *kept)
         if self.penalty.reads_theta:
             return make_vjp(lambda theta: self._roughness(theta, probe, outputs), theta)
-        known = self.penalty.value_with_way_back(self.likelihood, outputs)
-        if known is not None:
-            return known[::-1]
+        if self.penalty.knows_derivative:
+            return self.penalty.value_with_way_back(self.network, self.likelihood, outputs)[::-1]
         return make_vjp(lambda h: self._roughness(theta, probe, Outputs(h, probe.n, *kept)), h)
 
     def _with_decay(self, theta, value, loss, gradient, l2):

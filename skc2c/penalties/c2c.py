@@ -4,8 +4,8 @@ from sklearn.base import clone
 from sklearn.utils._param_validation import StrOptions
 
 from skc2c.penalties.distances import squared_distance, squared_distance_metric
+from skc2c.penalties.few_labels import FewLabels
 from skc2c.penalties.nearby import OutputDistance
-from skc2c.penalties.penalty import FewLabels
 from skc2c.penalties.perturbing import COUNT, PERTURBATION, SPACE
 
 

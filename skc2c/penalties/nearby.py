@@ -5,6 +5,7 @@ from abc import abstractmethod
 import numpy as np
 from scipy import sparse
 
+from skc2c.differentiable import differentiable
 from skc2c.network.sparse_rows import linearize_behind
 from skc2c.penalties.distances import mean_distance
 from skc2c.penalties.perturbations import adversarial, gaussian
@@ -76,13 +77,21 @@ class OutputDistance(Nearby):
         """
 
     def value(self, network, likelihood, theta, probe, outputs):
-        return mean_distance(outputs.h, **self._settings(likelihood, outputs))
+        return _of_outputs(outputs.h, arguments=(self, network, likelihood, outputs))
 
-    def value_with_way_back(self, likelihood, outputs):
-        settings = self._settings(likelihood, outputs)
-        value, back = mean_distance.with_way_back(outputs.h, **settings)
+    def value_with_way_back(self, network, likelihood, outputs):
+        value, back = mean_distance.with_way_back(
+            outputs.h,
+            n=outputs.n,
+            distance=self.distance(likelihood),
+            holds_clean=outputs.holds_clean,
+        )
         return value, lambda g: back(g)[0]
 
-    def _settings(self, likelihood, outputs):
-        of_outputs = {"n": outputs.n, "holds_clean": outputs.holds_clean}
-        return {"distance": self.distance(likelihood), **of_outputs}
+
+@differentiable
+def _of_outputs(h, *, arguments):
+    """Value of a penalty that knows its way back."""
+    penalty, network, likelihood, outputs = arguments
+    value, back = penalty.value_with_way_back(network, likelihood, outputs._replace(h=h))
+    return value, lambda g: (back(g),)

@@ -9,28 +9,12 @@ solver is at work.
 
 from abc import ABC, abstractmethod
 from inspect import signature
-from typing import NamedTuple
 
 import numpy as np
 from sklearn.base import BaseEstimator
 
+from skc2c.penalties.few_labels import FewLabels
 from skc2c.penalties.probes import Probe
-
-
-class FewLabels(NamedTuple):
-    """How strong a penalty is where it is to spread few labels over many rows.
-
-    Attributes
-    ----------
-    alpha : float
-        Strength.
-    radius : float
-        Length of a perturbation, as a part of the root mean squared distance of the rows from their
-        mean.
-    """
-
-    alpha: float
-    radius: float
 
 
 class Penalty(BaseEstimator, ABC):
@@ -68,6 +52,9 @@ class Penalty(BaseEstimator, ABC):
         Whether ``value`` depends on theta other than through the outputs.
     reads_outputs : bool, default=True
         Whether ``value`` depends on the outputs. What reads one of the two alone is traced faster.
+    knows_derivative : bool, default=False
+        Whether ``value_with_way_back`` is there. A class that defines one of this and ``value``
+        need not set it.
     few_labels : FewLabels
         Strength and radius in a classifier that tunes itself and learns from unlabelled rows.
     takes_sparse : bool, default=False
@@ -109,6 +96,7 @@ class Penalty(BaseEstimator, ABC):
     has_cost = True
     reads_theta = True
     reads_outputs = True
+    knows_derivative = False
     takes_sparse = False
     # Chosen on two moons and digits (docs/semi_supervised.md).
     few_labels = FewLabels(alpha=3.0, radius=0.25)
@@ -117,8 +105,8 @@ class Penalty(BaseEstimator, ABC):
     def __init_subclass__(cls, **settings):
         super().__init_subclass__(**settings)
         # A cost that is replaced takes its derivative with it.
-        if "value" in vars(cls) and "value_with_way_back" not in vars(cls):
-            cls.value_with_way_back = Penalty.value_with_way_back
+        if {"value", "value_with_way_back"} & vars(cls).keys():
+            cls.knows_derivative = "value_with_way_back" in vars(cls)
 
     def __setstate__(self, state):
         # Settings that an object of an earlier version lacks are at their defaults, which stand
@@ -177,22 +165,24 @@ class Penalty(BaseEstimator, ABC):
             R(x) of each row; None if nothing is penalised.
         """
 
-    def value_with_way_back(self, likelihood, outputs):
-        """Return the cost with its derivative, if that is known: steps are faster without a trace.
+    def value_with_way_back(self, network, likelihood, outputs):
+        """Return the cost with its derivative: a subclass may, and steps need no trace then.
 
         Parameters
         ----------
-        likelihood : Likelihood
-            What the outputs mean.
+        network, likelihood : Network, Likelihood
+            As for ``value``.
         outputs : Outputs
-            Of the network, not traced.
+            Not traced.
 
         Returns
         -------
-        found : tuple of (ndarray of shape (n,), callable) or None
-            What ``value`` returns, and ``g -> gradient``, from a weight of each row to the
-            gradient with respect to all outputs. By default nothing: ``value`` is traced.
+        cost : ndarray of shape (n,)
+            As ``value`` returns it.
+        back : callable
+            ``g -> gradient`` with respect to all outputs, for weights g (n,) of the rows.
         """
+        raise NotImplementedError
 
     def for_few_labels(self, are_balanced):
         """Return the penalty of a fit that tunes itself and learns classes from unlabelled rows.

@@ -141,14 +141,19 @@ class VAT(OutputDistance):
     def distance(self, likelihood):
         return divergence(likelihood)
 
-    def value(self, network, likelihood, theta, probe, outputs):
-        cost = super().value(network, likelihood, theta, probe, outputs)
+    def value_with_way_back(self, network, likelihood, outputs):
+        value, back = super().value_with_way_back(network, likelihood, outputs)
         of_entropy, of_balance = self._weights
         if not (of_entropy or of_balance):
-            return cost
-        h = outputs.h[: outputs.n]  # not held, unlike the target of the divergence
-        balance = likelihood.imbalance(h, outputs.mean_response, network.n_members)
-        return cost + of_entropy * likelihood.entropy(h) + of_balance * balance
+            return value, back
+        n = outputs.n
+        h = outputs.h[:n]  # not held, unlike the target of the divergence
+        entropy, back_entropy = likelihood.entropy(h)
+        balance, back_balance = likelihood.imbalance(h, outputs.mean_response, network.n_members)
 
-    def value_with_way_back(self, likelihood, outputs):
-        return None if any(self._weights) else super().value_with_way_back(likelihood, outputs)
+        def back_all(g):
+            gradient = back(g)
+            gradient[:n] += back_entropy(of_entropy * g) + back_balance(of_balance * g)
+            return gradient
+
+        return value + of_entropy * entropy + of_balance * balance, back_all
