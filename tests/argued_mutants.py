@@ -104,6 +104,9 @@ _BY_REASON = {
             "other_rate - rate)",
         ),
     ],
+    "the size of a part changes nothing but time": [
+        ("add_decay", "step = max((2), _CHUNK * n // max(1, weights.size))"),
+    ],
     "zero over zero is NaN too": [
         ("out_of_fold", "return total / np.where((count >= 0), count, np.nan)[:, None]"),
     ],
