@@ -51,7 +51,7 @@ class ClassFamily(ExponentialFamily):
         n = len(h) // k
         q = np.add.reduce(self._mean(h).reshape(k, n, -1), axis=1) / n
         yes, no = self._log_ratio_to_uniform(q)
-        value = (q * yes + (1.0 - q) * no).sum(axis=-1)
+        value = (q * yes + (1.0 - q) * no).sum(axis=1)
 
         def back(g):
             # As if q were constant in the ratio: derivatives of probabilities add up to zero.
