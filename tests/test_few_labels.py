@@ -158,6 +158,13 @@ def test_outputs_are_as_certain_as_rows_left_out_allow(rng):
     assert factor == pytest.approx(model.coef_.item(), rel=1e-3)
 
 
+def accuracy(h, y, weight):
+    return np.average((h > 0.0) == (y > 0.5), weights=weight[:, None])
+
+
+BINARY = SimpleNamespace(score=accuracy)
+
+
 def judged(rng, lead):
     """A plan, and outputs of the same certainty of which the second know more, or the first."""
     y = np.arange(80) % 2
@@ -171,8 +178,8 @@ def judged(rng, lead):
 @pytest.mark.parametrize(("lead", "expected"), [(-0.5, False), (0.5, True)])
 def test_harm_must_be_seen(rng, lead, expected):
     plan, with_rows, alone = judged(rng, lead)
-    assert do_harm(plan, with_rows, alone) == expected
-    assert not do_harm(plan, alone, alone)
+    assert do_harm(BINARY, plan, with_rows, alone) == expected
+    assert not do_harm(BINARY, plan, alone, alone)
 
 
 def test_a_little_more_loss_is_harm(rng):
@@ -181,15 +188,39 @@ def test_a_little_more_loss_is_harm(rng):
     right = np.argmax(alone[:, 0] * (2.0 * plan.rows.y[:, 0] - 1.0))
     with_rows = alone.copy()
     with_rows[right] *= 0.9
-    assert do_harm(plan, with_rows, alone)
-    assert not do_harm(plan, alone, with_rows)
+    assert do_harm(BINARY, plan, with_rows, alone)
+    assert not do_harm(BINARY, plan, alone, with_rows)
+
+
+def test_a_little_more_loss_is_no_harm_if_more_rows_are_right(rng):
+    """One more is, which is not sure of it, and another one is less sure than it was."""
+    plan, alone, _ = judged(rng, 0.0)
+    sign = 2.0 * plan.rows.y[:, 0] - 1.0
+    wrong = np.where(alone[:, 0] * sign < 0.0, np.abs(alone[:, 0]), np.inf).argmin()
+    with_rows = alone.copy()
+    with_rows[wrong] = 1e-3 * sign[wrong]
+    with_rows[np.argmax(alone[:, 0] * sign)] *= 0.2
+    # By its loss alone it would be.
+    assert do_harm(SimpleNamespace(score=lambda *_: 0.5), plan, with_rows, alone)
+    assert not do_harm(BINARY, plan, with_rows, alone)
+
+
+def test_more_loss_by_a_standard_error_is_harm_however_many_rows_are_right(rng):
+    """All rows but one are on the right side, and by next to nothing."""
+    plan, _, alone = judged(rng, 0.5)
+    sign = 2.0 * plan.rows.y - 1.0
+    with_rows = 1e-3 * sign
+    with_rows[0] = -sign[0]
+    rows = plan.rows
+    assert accuracy(with_rows, rows.y, rows.weight) > accuracy(alone, rows.y, rows.weight)
+    assert do_harm(BINARY, plan, with_rows, alone)
 
 
 @pytest.mark.parametrize(("lead", "expected"), [(-0.5, False), (0.0, False), (0.5, True)])
 def test_good_must_be_seen(rng, lead, expected):
     plan, alone, with_rows = judged(rng, lead)
-    assert do_good(plan, with_rows, alone) == expected
-    assert not do_good(plan, alone, alone)
+    assert do_good(None, plan, with_rows, alone) == expected
+    assert not do_good(None, plan, alone, alone)
 
 
 @pytest.mark.parametrize(("gain", "expected"), [(0.19, False), (0.21, True)])
@@ -199,7 +230,7 @@ def test_good_is_a_gain_of_two_standard_errors(gain, expected):
     alone, with_rows = (np.sqrt(2.0 * loss)[:, None] for loss in (2.0 + fall, np.full(100, 2.0)))
     rows = Rows(np.zeros((100, 1)), np.zeros((100, 1)), np.ones(100))
     plan = SimpleNamespace(rows=rows, left_out=np.arange(100), likelihood=Gaussian())
-    assert do_good(plan, with_rows, alone) == expected
+    assert do_good(None, plan, with_rows, alone) == expected
 
 
 def test_factor_is_in_the_fitted_network(blobs):

@@ -181,8 +181,10 @@ def _trials(estimator, fits, call, end):
 
 def _is_seen(judgement, trials):
     """Whether it holds of the fits with and without the unlabelled rows, if both were made."""
+    if len(trials) < 2:
+        return False
     outputs = [trial.found.outputs for trial in trials]
-    return len(trials) == 2 and judgement(trials[0].training.plan, *outputs)
+    return judgement(trials[0].ingredients.targets, trials[0].training.plan, *outputs)
 
 
 def _loses_a_class(fitted, alone):

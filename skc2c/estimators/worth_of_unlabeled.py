@@ -19,17 +19,19 @@ def can_judge(folds):
     return min(len(test) for _, test in folds) >= _FEWEST_LEFT_OUT
 
 
-def do_harm(plan, outputs, outputs_alone):
+def do_harm(targets, plan, outputs, outputs_alone):
     """Whether the rows without a label do harm to a classifier.
 
-    They do if the loss is larger with them, by however little. Where rows of a class lie together
-    they help by far; elsewhere they may do much harm of which few labels show little
-    (docs/semi_supervised.md). The losses are those at the best `confidence` of each: networks that
-    are led to be certain where they have no label are too certain, and what they have learned shows
-    only when their outputs are shrunk.
+    They do if the loss is larger with them by more than a standard error of the difference, or by
+    however little unless more rows are right. Where rows of a class lie together they help by far;
+    elsewhere they may do much harm of which few labels show little (docs/semi_supervised.md). The
+    losses are those at the best `confidence` of each: networks that are led to be certain where
+    they have no label are too certain, and what they have learned shows only when their outputs are
+    shrunk.
 
     Parameters
     ----------
+    targets : Targets
     plan : CrossPlan
     outputs, outputs_alone : ndarray of shape (n, K)
         Out of fold, with and without the rows that have no label.
@@ -39,10 +41,19 @@ def do_harm(plan, outputs, outputs_alone):
     harm : bool
     """
     with_rows, alone = (confidence(plan, h) * h for h in (outputs, outputs_alone))
-    return _is_larger(plan, with_rows, alone, n_errors=0.0)
+    if _is_larger(plan, with_rows, alone, n_errors=1.0):
+        return True
+    more_are_right = _score(targets, plan, outputs) > _score(targets, plan, outputs_alone)
+    return _is_larger(plan, with_rows, alone, n_errors=0.0) and not more_are_right
 
 
-def do_good(plan, outputs, outputs_alone):
+def _score(targets, plan, outputs):
+    """Accuracy on the rows left out."""
+    rows = plan.left_out
+    return targets.score(outputs[rows], plan.rows.y[rows], plan.rows.weight[rows])
+
+
+def do_good(targets, plan, outputs, outputs_alone):
     """Whether the rows without a label do good to a regressor.
 
     They seldom do, so the loss has to be smaller with them by more than two standard errors of the
@@ -50,6 +61,7 @@ def do_good(plan, outputs, outputs_alone):
 
     Parameters
     ----------
+    targets : Targets
     plan : CrossPlan
     outputs, outputs_alone : ndarray of shape (n, K)
         Out of fold, with and without the rows that have no label.
