@@ -61,12 +61,13 @@ def test_linear_autoencoder_reaches_the_error_of_pca(iris, width):
     assert_allclose(linear.reconstruction_error(X).mean(), error, rtol=1e-6)
 
 
-def test_code_is_a_better_input_of_a_classifier_than_scores_of_pca(digits):
-    """Of eight numbers, with few epochs; docs/autoencoder.md has the defaults."""
+@pytest.mark.parametrize("width", [8, 16])
+def test_code_is_a_better_input_of_a_classifier_than_scores_of_pca(digits, width):
+    """With few epochs; docs/autoencoder.md has the defaults."""
     folds = StratifiedKFold(2, shuffle=True, random_state=0)
     scores = [
         cross_val_score(make_pipeline(model, LogisticRegression(max_iter=5000)), *digits, cv=folds)
-        for model in (PCA(8), C2CAutoencoder(8, max_iter=40, random_state=0))
+        for model in (PCA(width), C2CAutoencoder(width, max_iter=40, random_state=0))
     ]
     assert scores[1].mean() > scores[0].mean() + 0.005
 

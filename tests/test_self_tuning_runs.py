@@ -135,7 +135,7 @@ def n_batches(solver, pool):
 
 @each_solver
 @pytest.mark.parametrize("pool", [False, True])
-@pytest.mark.parametrize("max_iter", [1, 2, 5])
+@pytest.mark.parametrize("max_iter", [1, 2, 15, 17])
 def test_an_int_makes_cycles_that_end_after_so_many_epochs(solver, pool, max_iter, monkeypatch):
     seen = spy_on_cross_fit(monkeypatch)
     estimator = fit("real", solver, pool=pool, max_iter=max_iter)
