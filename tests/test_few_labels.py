@@ -219,8 +219,8 @@ def test_more_loss_by_a_standard_error_is_harm_however_many_rows_are_right(rng):
 @pytest.mark.parametrize(("lead", "expected"), [(-0.5, False), (0.0, False), (0.5, True)])
 def test_good_must_be_seen(rng, lead, expected):
     plan, alone, with_rows = judged(rng, lead)
-    assert do_good(None, plan, with_rows, alone) == expected
-    assert not do_good(None, plan, alone, alone)
+    assert do_good(plan, with_rows, alone) == expected
+    assert not do_good(plan, alone, alone)
 
 
 @pytest.mark.parametrize(("gain", "expected"), [(0.19, False), (0.21, True)])
@@ -230,7 +230,7 @@ def test_good_is_a_gain_of_two_standard_errors(gain, expected):
     alone, with_rows = (np.sqrt(2.0 * loss)[:, None] for loss in (2.0 + fall, np.full(100, 2.0)))
     rows = Rows(np.zeros((100, 1)), np.zeros((100, 1)), np.ones(100))
     plan = SimpleNamespace(rows=rows, left_out=np.arange(100), likelihood=Gaussian())
-    assert do_good(None, plan, with_rows, alone) == expected
+    assert do_good(plan, with_rows, alone) == expected
 
 
 def test_factor_is_in_the_fitted_network(blobs):

@@ -2,6 +2,7 @@
 
 import copy
 from dataclasses import replace
+from functools import partial
 from typing import NamedTuple
 
 from sklearn.base import BaseEstimator
@@ -155,7 +156,7 @@ def _train_few(estimator, plain, few, call, folds):
     trials = _trials(estimator, fits, call, end)
     if trials and trials[-1].found.interrupted:
         return _reported(estimator, *trials[-1], call)
-    if _is_seen(do_harm, trials):
+    if _is_seen(partial(do_harm, few.targets), trials):
         return _reported(estimator, *trials[1], call)
     out_of_fold = {}
     if trials:
@@ -184,7 +185,7 @@ def _is_seen(judgement, trials):
     if len(trials) < 2:
         return False
     outputs = [trial.found.outputs for trial in trials]
-    return judgement(trials[0].ingredients.targets, trials[0].training.plan, *outputs)
+    return judgement(trials[0].training.plan, *outputs)
 
 
 def _loses_a_class(fitted, alone):

@@ -41,10 +41,8 @@ def do_harm(targets, plan, outputs, outputs_alone):
     harm : bool
     """
     with_rows, alone = (confidence(plan, h) * h for h in (outputs, outputs_alone))
-    if _is_larger(plan, with_rows, alone, n_errors=1.0):
-        return True
     more_are_right = _score(targets, plan, outputs) > _score(targets, plan, outputs_alone)
-    return _is_larger(plan, with_rows, alone, n_errors=0.0) and not more_are_right
+    return _is_larger(plan, with_rows, alone, n_errors=1.0 if more_are_right else 0.0)
 
 
 def _score(targets, plan, outputs):
@@ -53,7 +51,7 @@ def _score(targets, plan, outputs):
     return targets.score(outputs[rows], plan.rows.y[rows], plan.rows.weight[rows])
 
 
-def do_good(targets, plan, outputs, outputs_alone):
+def do_good(plan, outputs, outputs_alone):
     """Whether the rows without a label do good to a regressor.
 
     They seldom do, so the loss has to be smaller with them by more than two standard errors of the
@@ -61,7 +59,6 @@ def do_good(targets, plan, outputs, outputs_alone):
 
     Parameters
     ----------
-    targets : Targets
     plan : CrossPlan
     outputs, outputs_alone : ndarray of shape (n, K)
         Out of fold, with and without the rows that have no label.

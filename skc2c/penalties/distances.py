@@ -9,8 +9,6 @@ what it amounts to for close outputs: the distance of h and ``h + dh`` is propor
 
 import numpy as np
 
-from skc2c.differentiable import differentiable
-
 SPACES = ("link", "response")
 
 
@@ -62,9 +60,11 @@ def divergence(likelihood):
     return distance
 
 
-@differentiable
 def mean_distance(h, *, n, distance, holds_clean):
-    """Mean over the copies of the distance between the first n rows of h and each copy."""
+    """Mean over the copies of the distance between the first n rows of h and each copy.
+
+    Returned with ``back(g)``, g (n,): its gradient with respect to h.
+    """
     clean = h[:n]
     values, backs = zip(*(distance(clean, copy) for copy in _copies(h, n)), strict=True)
 
@@ -76,7 +76,7 @@ def mean_distance(h, *, n, distance, holds_clean):
             copy[...], with_respect_to_clean = way_back(g)
             if not holds_clean:
                 result[:n] += with_respect_to_clean()
-        return (result,)
+        return result
 
     value = values[0] if len(values) == 1 else np.mean(values, axis=0, dtype=h.dtype)
     return value, back

@@ -77,21 +77,21 @@ class OutputDistance(Nearby):
         """
 
     def value(self, network, likelihood, theta, probe, outputs):
-        return _of_outputs(outputs.h, arguments=(self, network, likelihood, outputs))
+        return _of_outputs(
+            outputs.h, penalty=self, network=network, likelihood=likelihood, outputs=outputs
+        )
 
     def value_with_way_back(self, network, likelihood, outputs):
-        value, back = mean_distance.with_way_back(
+        return mean_distance(
             outputs.h,
             n=outputs.n,
             distance=self.distance(likelihood),
             holds_clean=outputs.holds_clean,
         )
-        return value, lambda g: back(g)[0]
 
 
 @differentiable
-def _of_outputs(h, *, arguments):
+def _of_outputs(h, *, penalty, network, likelihood, outputs):
     """Value of a penalty that knows its way back."""
-    penalty, network, likelihood, outputs = arguments
     value, back = penalty.value_with_way_back(network, likelihood, outputs._replace(h=h))
     return value, lambda g: (back(g),)

@@ -53,8 +53,8 @@ class Penalty(BaseEstimator, ABC):
     reads_outputs : bool, default=True
         Whether ``value`` depends on the outputs. What reads one of the two alone is traced faster.
     knows_derivative : bool, default=False
-        Whether ``value_with_way_back`` is there. A class that defines one of this and ``value``
-        need not set it.
+        Whether ``value_with_way_back`` goes with ``value``. Set for each class that defines one
+        of the two: False if only ``value`` is new.
     few_labels : FewLabels
         Strength and radius in a classifier that tunes itself and learns from unlabelled rows.
     takes_sparse : bool, default=False
