@@ -3,6 +3,7 @@
 import os
 
 import joblib
+import numpy as np
 
 from skc2c.machine.processes import InProcesses, n_processes
 
@@ -30,3 +31,15 @@ def test_n_jobs_means_what_it_does_in_scikit_learn():
     assert n_processes(-1) == joblib.cpu_count()
     with joblib.parallel_config(n_jobs=2):
         assert n_processes(None) == 2
+
+
+def doubled(array):
+    array *= 2.0
+    return array.sum()
+
+
+def test_large_arrays_may_be_changed_in_place():
+    """Such as the parameters of wide networks, of which a step changes each."""
+    ones = np.ones(300_000)  # more than joblib sends with the piece
+    assert InProcesses(2)(doubled, [ones, ones]) == [600_000, 600_000]
+    assert ones.sum() == 300_000

@@ -22,6 +22,8 @@ class InProcesses:
 
     def __call__(self, function, pieces):
         """Evaluate a function of each piece; results in the order of the pieces."""
-        # One at a time: joblib would put small pieces together, and pieces differ in size.
-        parallel = Parallel(n_jobs=self.n_jobs, batch_size=1)
+        # One at a time: joblib would put small pieces together, and pieces differ in size. Arrays
+        # beyond a megabyte are mapped, by default for reading only: here they may be changed,
+        # which the other processes do not see.
+        parallel = Parallel(n_jobs=self.n_jobs, batch_size=1, mmap_mode="c")
         return parallel(delayed(function)(piece) for piece in pieces)
