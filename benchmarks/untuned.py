@@ -90,6 +90,8 @@ VARIANTS = {
 TRIED = {
     "cv-3": {"cv": 3},
     "cv-8": {"cv": 8},
+    "fourier": {"numeric_embedding": "fourier"},
+    "piecewise-linear": {"numeric_embedding": "piecewise_linear"},
     "units-64": {"hidden_layer_sizes": (64,)},
     "units-200": {"hidden_layer_sizes": (200,)},
     "silu": {"activation": "silu"},

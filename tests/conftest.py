@@ -56,7 +56,7 @@ def brief_by_default(monkeypatch):
     from skc2c.estimators import cross_assembly
 
     monkeypatch.setattr(cross_assembly, "_ENDS", (3, 9))
-    monkeypatch.setattr(cross_assembly, "_LONGEST", (9, 9, 9))
+    monkeypatch.setattr(cross_assembly, "_LONGEST", (9, 9))
 
 
 @pytest.fixture

@@ -27,6 +27,11 @@ KINDS = {
     "one plain network": {"cv": None, "input_scaling": None, "numeric_embedding": None},
     "scaled": {"cv": None, "numeric_embedding": None},
     "embedded, not scaled": {"cv": None, "input_scaling": None, "numeric_embedding": "fourier"},
+    "in bins, not scaled": {
+        "cv": None,
+        "input_scaling": None,
+        "numeric_embedding": "piecewise_linear",
+    },
     "deep": {"hidden_layer_sizes": (5, 4), "cv": 2, "activation": "tanh"},
     "linear": {"hidden_layer_sizes": (), "cv": 2},
 }

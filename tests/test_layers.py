@@ -7,6 +7,7 @@ import importlib
 import pkgutil
 from dataclasses import replace
 from inspect import isabstract
+from itertools import pairwise
 from typing import NamedTuple
 
 import autograd
@@ -25,6 +26,7 @@ from skc2c.network.fourier_features import FourierFeatures
 from skc2c.network.input_scaling import InputScaling
 from skc2c.network.layer import Layer
 from skc2c.network.normalization import NormalizedDense
+from skc2c.network.piecewise_linear import PiecewiseLinear
 
 KINKED = set(ACTIVATIONS) - set(oracles.SMOOTH)
 N, K, C, M = 5, 3, 2, 2  # rows, members, copies of each row, directions at each
@@ -82,6 +84,16 @@ def fourier(layer, theta, rows):
     return anp.concatenate([rows, *waves], axis=1)
 
 
+def piecewise_linear(layer, theta, rows):
+    """How much of each bin lies below the value of its column, bin by bin."""
+    parts = [
+        (rows[:, [column]] - low) / (high - low)
+        for column, points in zip(layer.columns, layer.breakpoints, strict=True)
+        for low, high in pairwise(points)
+    ]
+    return anp.concatenate([rows, *(anp.minimum(anp.maximum(z, 0), 1) for z in parts)], axis=1)
+
+
 def dense_case(n_in, n_out, name):
     return Case(Dense(shape=(n_in, n_out), activation=ACTIVATIONS[name]), dense)
 
@@ -102,6 +114,13 @@ CASES = {f"dense {name}": dense_case(4, 3, name) for name in ACTIVATIONS} | {
         FourierFeatures(n_features=4, columns=(3, 1), frequencies=(0.25, 0.6, 1.0)), fourier
     ),
     "fourier features of one column": Case(FourierFeatures(frequencies=(0.3,)), fourier),
+    "piecewise linear": Case(
+        PiecewiseLinear(
+            n_features=4, columns=(3, 1), breakpoints=((-1.0, -0.2, 0.1, 2.0), (-0.5, 0.7))
+        ),
+        piecewise_linear,
+    ),
+    "piecewise linear of one column": Case(PiecewiseLinear(), piecewise_linear),
 }
 every_case = pytest.mark.parametrize("name", CASES)
 

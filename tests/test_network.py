@@ -1,5 +1,7 @@
 """Layout, initialization and identity of a network, and what stands in front of it."""
 
+from dataclasses import replace
+
 import autograd
 import autograd.numpy as anp
 import numpy as np
@@ -11,6 +13,7 @@ from periodic_embedding import PeriodicEmbedding
 from skc2c.network import ACTIVATIONS, Network
 from skc2c.network.fourier_features import FourierFeatures
 from skc2c.network.input_scaling import InputScaling
+from skc2c.network.piecewise_linear import PiecewiseLinear
 
 
 def test_pack_and_unpack_are_inverse(rng):
@@ -108,12 +111,16 @@ def test_network_of_numpy_shapes_is_equal_and_hashable():
 
 SCALING = InputScaling(center=np.array([0.3, -0.2, 0.0, 1.0]), scale=np.array([1.0, 2.5, 0.0, 0.7]))
 FOURIER = FourierFeatures(n_features=4, columns=(3, 1), frequencies=(0.25, 0.6))
+BINS = PiecewiseLinear(
+    n_features=4, columns=(3, 1), breakpoints=((-1.0, 0.1, 1.5), (-0.6, -0.1, 0.3, 0.9))
+)
 EMBEDDING = PeriodicEmbedding(n_features=4, columns=(2, 0), n_frequencies=3, n_functions=2)
 FRONTS = {
     "scaling": (SCALING,),
     "fourier": (FOURIER,),
     "embedding": (EMBEDDING,),
     "scaling and fourier": (SCALING, FOURIER),
+    "scaling, bins and fourier": (SCALING, BINS, replace(FOURIER, n_features=BINS.n_out)),
     "scaling and embedding": (SCALING, EMBEDDING),
 }
 every_front = pytest.mark.parametrize("front", FRONTS.values(), ids=FRONTS)

@@ -11,6 +11,7 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from oracles import LIKELIHOODS, SMOOTH, VARIANTS, add_parameters, assert_gradient, draw_targets
 from scipy import sparse
+from tuned import in_front
 
 from skc2c import C2CClassifier, C2CRegressor
 from skc2c.data.batches import even_size
@@ -347,15 +348,7 @@ def test_sparse_rows_and_weights_do_not_break_it(moons):
 
 
 def decision_by_hand(clf, X):
-    z = (X - clf.input_center_) * clf.input_scale_
-    h = z / np.sqrt(1 + (z / 3) ** 2)
-    if clf.embedding_columns_ is not None:
-        waves = [
-            wave(2 * np.pi * f * h[:, clf.embedding_columns_])
-            for f in clf.embedding_frequencies_
-            for wave in (np.sin, np.cos)
-        ]
-        h = np.concatenate([h, *waves], axis=1)
+    h = in_front(clf, X)
     for i, (coef, intercept) in enumerate(zip(clf.coefs_, clf.intercepts_, strict=True)):
         h = h @ coef + intercept
         h = np.maximum(h, 0) if i < len(clf.coefs_) - 1 else h

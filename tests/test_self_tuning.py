@@ -9,6 +9,7 @@ from scipy import sparse
 from tuned import (
     TASKS,
     draw,
+    in_front,
     link,
     make,
     mean_by_hand,
@@ -17,7 +18,6 @@ from tuned import (
     spy_on_cross_fit,
     squashed,
     standardization,
-    waves,
 )
 
 from skc2c import C2C, VAT, C2CClassifier, Jacobian, Ladder, Noise
@@ -27,13 +27,15 @@ from skc2c.inspection import (
     jacobian,
     penalty_value,
 )
+from skc2c.network.fourier_features import FourierFeatures
+from skc2c.network.piecewise_linear import PiecewiseLinear
 from skc2c.solvers import Adam
 
 each_task = pytest.mark.parametrize("task", TASKS)
 each_depth = pytest.mark.parametrize("hidden", [(), (8,), (6, 5)], ids=str)
 
 # With 'auto' the networks in the mean may be of both kinds.
-EMBEDDINGS = (None, "fourier", "auto")
+EMBEDDINGS = (None, "fourier", "piecewise_linear", "auto")
 
 
 def fit(task, **changes):
@@ -68,12 +70,7 @@ def test_the_function_is_the_weighted_mean_of_the_networks(task, hidden, monkeyp
 @pytest.mark.parametrize("task", ["multiclass", "reals"])
 def test_coefs_and_intercepts_are_those_of_one_mlp(task, embedding, hidden):
     X, _, estimator = fit(task, hidden_layer_sizes=hidden, numeric_embedding=embedding, cv=3)
-    z = (X - estimator.input_center_) * estimator.input_scale_
-    features = z / np.sqrt(1 + (z / 3) ** 2)
-    if estimator.embedding_columns_ is not None:
-        shape = estimator.embedding_columns_, estimator.embedding_frequencies_
-        features = waves(features, *shape)
-    h = mlp(estimator.coefs_, estimator.intercepts_, "relu", features)
+    h = mlp(estimator.coefs_, estimator.intercepts_, "relu", in_front(estimator, X))
     assert_allclose(link(estimator, X), h, rtol=1e-10, atol=1e-10)
     units = [units * estimator.n_networks_ for units in hidden]
     assert [coef.shape[1] for coef in estimator.coefs_[:-1]] == units
@@ -82,7 +79,7 @@ def test_coefs_and_intercepts_are_those_of_one_mlp(task, embedding, hidden):
 
 @pytest.mark.parametrize("solver", ["adam", "lbfgs"])
 def test_mean_of_networks_with_and_without_embedding(solver, monkeypatch):
-    """The kernels of a network without waves are padded with zeros."""
+    """The kernels of a network have zeros where embeddings are not its own."""
 
     def of_all(found):
         return found._replace(weights=np.full(len(found.ends), 1 / len(found.ends)))
@@ -90,7 +87,8 @@ def test_mean_of_networks_with_and_without_embedding(solver, monkeypatch):
     seen = spy_on_cross_fit(monkeypatch, of_all)
     X, y, estimator = fit("real", solver=solver)
     ((plan, found),) = seen
-    assert {bool(end.candidate.front) for end in found.ends} == {True, False}
+    kinds = {tuple(map(type, end.candidate.front)) for end in found.ends}
+    assert kinds == {(), (PiecewiseLinear,), (FourierFeatures,)}
     center, scale = standardization(y)
     h = center + scale * mean_by_hand(plan, found, squashed(X, X))
     assert_allclose(estimator.predict(X), h[:, 0], rtol=1e-5)

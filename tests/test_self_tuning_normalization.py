@@ -9,34 +9,40 @@ from scipy import sparse
 from tuned import draw, make, spy_on_cross_fit
 
 from skc2c.estimators import cross_assembly
+from skc2c.network.fourier_features import FourierFeatures
+from skc2c.network.piecewise_linear import PiecewiseLinear
 
 
 def how_normalized(seen):
-    """Whether each candidate is embedded, and penalised, and its normalisation."""
+    """How each candidate is embedded, whether it is penalised, and its normalisation."""
     ((plan, _),) = seen
-    return [(bool(c.front), c.alpha > 0, c.normalization) for c in plan.candidates]
+    kinds = {(): None, (PiecewiseLinear,): "bins", (FourierFeatures,): "waves"}
+    return [
+        (kinds[tuple(map(type, c.front))], c.alpha > 0, c.normalization) for c in plan.candidates
+    ]
 
 
-BOTH = [(False, False, None), (False, False, "batch")]
-WAVES, SMOOTH = (True, False, None), (True, True, None)
+BOTH = [(None, False, None), (None, False, "batch")]
+BINS, WAVES, SMOOTH = ("bins", False, None), ("waves", False, None), ("waves", True, None)
 
 
 @pytest.mark.parametrize(
     ("changes", "expected"),
     [
-        ({}, [*BOTH, WAVES, SMOOTH]),
-        ({"alpha": 0.0}, [*BOTH, WAVES]),
-        ({"penalty": None}, [*BOTH, WAVES]),
-        ({"penalty": "jacobian"}, [*BOTH, WAVES, SMOOTH]),
-        ({"alpha": 0.2}, [(False, True, None), SMOOTH]),
-        ({"numeric_embedding": None}, [*BOTH, (False, True, None)]),
+        ({}, [*BOTH, BINS, SMOOTH]),
+        ({"alpha": 0.0}, [*BOTH, BINS, WAVES]),
+        ({"penalty": None}, [*BOTH, BINS, WAVES]),
+        ({"penalty": "jacobian"}, [*BOTH, BINS, SMOOTH]),
+        ({"alpha": 0.2}, [(None, True, None), ("bins", True, None), SMOOTH]),
+        ({"numeric_embedding": None}, [*BOTH, (None, True, None)]),
         ({"numeric_embedding": "fourier"}, [WAVES, SMOOTH]),
-        ({"hidden_layer_sizes": ()}, [BOTH[0], WAVES, SMOOTH]),
-        ({"solver": "lbfgs"}, [BOTH[0], WAVES, SMOOTH]),
-        ({"normalization": None}, [BOTH[0], WAVES, SMOOTH]),
+        ({"numeric_embedding": "piecewise_linear"}, [BINS, ("bins", True, None)]),
+        ({"hidden_layer_sizes": ()}, [BOTH[0], BINS, SMOOTH]),
+        ({"solver": "lbfgs"}, [BOTH[0], BINS, SMOOTH]),
+        ({"normalization": None}, [BOTH[0], BINS, SMOOTH]),
         (
             {"normalization": "batch_all"},
-            [(*way[:2], "batch_all") for way in (BOTH[0], WAVES, SMOOTH)],
+            [(*way[:2], "batch_all") for way in (BOTH[0], BINS, SMOOTH)],
         ),
     ],
     ids=str,
@@ -53,7 +59,7 @@ def test_networks_of_sparse_rows_are_not(monkeypatch):
     seen = spy_on_cross_fit(monkeypatch)
     X, y = draw("binary")
     make("binary", max_iter=2).fit(sparse.csr_matrix(X), y)
-    assert how_normalized(seen) == [(False, False, None), (False, True, None)]
+    assert how_normalized(seen) == [(None, False, None), (None, True, None)]
 
 
 def test_the_better_of_two_goes_on_after_the_first_cycle(monkeypatch):

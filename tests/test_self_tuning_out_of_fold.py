@@ -224,7 +224,7 @@ def test_this_noise_would_be_known_by_heart(task):
     everything = np.arange(120)
     leaking = [(everything, everything)] * 2
     known = make(task, **EAGER, cv=leaking).fit(X, y)
-    assert known.oob_score_ > (0.75 if task == "binary" else 0.4)
+    assert known.oob_score_ > (0.65 if task == "binary" else 0.4)
 
 
 def with_folds(seen):

@@ -15,7 +15,7 @@ from threadpoolctl import threadpool_limits
 from tuned import TASKS, N, assert_same_function, draw, make, spy_on_cross_fit
 
 from skc2c import C2C, VAT, C2CRegressor
-from skc2c.estimators import training
+from skc2c.estimators import cross_assembly, training
 from skc2c.fitting import runs
 
 each_task = pytest.mark.parametrize("task", TASKS)
@@ -179,6 +179,32 @@ def test_auto_is_a_number_of_steps(solver, monkeypatch):
     assert first == second
     assert first == sorted(first)
     assert first[-1] == (3150 if solver == "adam" else 200)
+
+
+def test_many_rows_are_gone_on_with_for_longer(monkeypatch):
+    seen, cross_fit = [], training.cross_fit
+
+    def to_the_first_end(plan, *arguments, **settings):
+        seen.append(plan)
+        return cross_fit(replace(plan, ends=plan.ends[:1]), *arguments, **settings)
+
+    monkeypatch.setattr(training, "cross_fit", to_the_first_end)
+    monkeypatch.setattr(cross_assembly, "_MANY_ROWS", N)
+    for n in (N, N + 1):
+        make("real", max_iter="auto").fit(*draw("real", n))
+    few, many = seen
+    assert (few.ends[-1], many.ends[-1]) == (3150, 6350)
+    assert (few.patience, many.patience) == (0.06, 0.01)
+    for plan, expected in ((few, {False: 3150, True: 750}), (many, {False: 6350, True: 1550})):
+        assert {bool(c.front): c.max_steps for c in plan.candidates} == expected
+
+
+@pytest.mark.parametrize("task", ["multiclass", "real"])
+def test_features_may_be_computed_in_each_step(task, monkeypatch):
+    X, y = draw(task)
+    before = make(task).fit(X, y)
+    monkeypatch.setattr(runs, "_MOST_NUMBERS", 0)
+    assert_same_function(make(task).fit(X, y), before)
 
 
 @each_solver

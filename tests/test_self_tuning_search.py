@@ -26,7 +26,7 @@ each_kind = pytest.mark.parametrize("task", ["multiclass", "real"])
 GRIDS = [
     {"penalty": ["c2c", "vat", None], "alpha": ["auto", 0.1], "epsilon": ["scale", 0.3]},
     {"cv": [None, 2, KFold(3)], "input_scaling": ["robust", None]},
-    {"numeric_embedding": ["auto", "fourier", None]},
+    {"numeric_embedding": ["auto", "fourier", "piecewise_linear", None]},
     {"max_iter": ["auto", 3]},
 ]
 

@@ -59,7 +59,7 @@ ESTIMATORS = [
             (C2CClassifier, "adam", 7, 4),
             (C2CClassifier, "lbfgs", 3, 2),
             (C2CRegressor, "adam", 7, 2),
-            (C2CRegressor, "lbfgs", 3, 2),
+            (C2CRegressor, "lbfgs", 4, 2),
         )
     ),
 ]

@@ -80,12 +80,24 @@ def squashed(X, X_fit):
     return z / np.sqrt(1 + (z / 3) ** 2)
 
 
-def waves(Z, columns, frequencies):
-    """Columns, and their sines and cosines, frequency by frequency."""
+def embedded(Z, columns, breakpoints=None, frequencies=None):
+    """All columns, the bins of some, and their sines and cosines, frequency by frequency."""
     parts = [Z]
-    for f in frequencies:
+    for column, points in zip(columns, breakpoints or (), strict=False):
+        parts += [np.interp(Z[:, [column]], bin, (0, 1)) for bin in pairwise(points)]
+    for f in () if frequencies is None else frequencies:
         parts += [np.sin(2 * np.pi * f * Z[:, columns]), np.cos(2 * np.pi * f * Z[:, columns])]
     return np.hstack(parts)
+
+
+def in_front(estimator, X):
+    """Rows behind the layers that fitted attributes describe."""
+    z = (X - estimator.input_center_) * estimator.input_scale_
+    z = z / np.sqrt(1 + (z / 3) ** 2)
+    if estimator.embedding_columns_ is None:
+        return z
+    parts = estimator.embedding_breakpoints_, estimator.embedding_frequencies_
+    return embedded(z, estimator.embedding_columns_, *parts)
 
 
 def mlp(coefs, intercepts, activation, Z):
@@ -99,7 +111,8 @@ def network_by_hand(network, theta, Z):
     """Output of one of the networks of a fit at scaled rows: kernels, then biases, from theta."""
     theta = theta.astype(float)
     for layer in network.front:
-        Z = waves(Z, list(layer.columns), layer.frequencies)
+        parts = (getattr(layer, name, None) for name in ("breakpoints", "frequencies"))
+        Z = embedded(Z, list(layer.columns), *parts)
     units = (Z.shape[1], *network.layer_units[1:])
     shapes = list(pairwise(units))
     edges = np.cumsum([0, *(a * b for a, b in shapes), *(b for _, b in shapes)])

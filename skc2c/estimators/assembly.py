@@ -15,8 +15,8 @@ from skc2c.fitting import Plan
 from skc2c.machine.threads import map_in_order
 from skc2c.messages import warn
 from skc2c.network import Network
+from skc2c.network.appended_features import AppendedFeatures
 from skc2c.network.blocks import outputs
-from skc2c.network.fourier_features import FourierFeatures
 
 # Rows of a batch unless told otherwise, as in scikit-learn's MLP.
 BATCH_SIZE = 200
@@ -155,7 +155,9 @@ def _held_out(n, fraction, seed, strata):
 
 def _front(estimator, rows):
     """Layers in front of the dense ones; without folds, ``'auto'`` is none."""
-    return embedding(rows.X) if estimator.numeric_embedding == "fourier" else ()
+    if estimator.numeric_embedding in (None, "auto"):
+        return ()
+    return embedding(rows.X, estimator.numeric_embedding)
 
 
 def _going_on(previous, network, targets, is_partial):
@@ -168,7 +170,7 @@ def _going_on(previous, network, targets, is_partial):
             f"warm_start=True needs the network of the previous fit, {before}; "
             f"hidden_layer_sizes, activation, X and y now ask for {asked}."
         )
-    front = [layer for layer in previous.network.front if isinstance(layer, FourierFeatures)]
+    front = [layer for layer in previous.network.front if isinstance(layer, AppendedFeatures)]
     return replace(previous.network, front=tuple(front))
 
 

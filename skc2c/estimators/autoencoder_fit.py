@@ -7,7 +7,7 @@ import numpy as np
 
 from skc2c.data.rows import Rows
 from skc2c.estimators.assembly import BATCH_SIZE, batch_size
-from skc2c.estimators.fitted import scaling_of
+from skc2c.estimators.in_front import scaling_of
 from skc2c.estimators.ingredients import hidden_units
 from skc2c.estimators.reports import report_ending
 from skc2c.estimators.targets import Units

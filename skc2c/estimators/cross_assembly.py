@@ -8,7 +8,7 @@ from sklearn.model_selection import check_cv
 
 from skc2c.data.rows import Rows
 from skc2c.estimators.assembly import batch_size
-from skc2c.estimators.embedding import embedding
+from skc2c.estimators.embedding import embedding, embeddings
 from skc2c.estimators.normalization import asked_for
 from skc2c.estimators.targets import Units
 from skc2c.fitting import Candidate, CrossPlan
@@ -25,15 +25,17 @@ _FEWEST_ROWS = 3
 _ALPHA = 0.1
 # Steps at the ends of the cycles, each twice as long as the one before. Noisy data stop at the
 # second end, smooth data go on to the last.
-_ENDS = (50, 150, 350, 750, 1550, 3150)
-# Where candidates stop at the latest: without an embedding, with one, with one and a penalty. With
-# an embedding networks learn in fewer steps.
-_LONGEST = (3150, 1550, 750)
+_ENDS = (50, 150, 350, 750, 1550, 3150, 6350)
+# Where candidates stop at the latest: without an embedding, with one. With an embedding networks
+# learn in fewer steps.
+_LONGEST, _LONGEST_WITH_MANY = (3150, 750), (6350, 1550)
 # Steps of L-BFGS, likewise: 200 in all, as in scikit-learn's MLP.
 _ENDS_OF_FULL_BATCHES = (25, 75, 200)
 # A candidate goes on while its error falls by more than this part from end to end: 3 % gains 0.4 %
-# of the loss at a quarter more time, 10 % loses several (docs/untuned.md).
-_PATIENCE = 0.06
+# of the loss at a quarter more time, 10 % loses several (docs/untuned.md). With many rows, small
+# gains are real ones, and twice as many steps are still few epochs.
+_PATIENCE, _PATIENCE_WITH_MANY = 0.06, 0.01
+_MANY_ROWS = 10_000
 
 
 @dataclass(frozen=True)
@@ -154,10 +156,10 @@ def assemble(estimator, ingredients, folds):
         seeds=_seeds(ingredients.streams.initial, len(folds)),
         tol=estimator.tol,
         offset=targets.start(rows.y, rows.weight),
-        patience=_PATIENCE,
+        patience=_patience(rows),
         verbose=estimator.verbose,
     )
-    ends = _ends(estimator.max_iter, ingredients.solver, plan.n_batches)
+    ends = _ends(estimator.max_iter, ingredients.solver, plan)
     return CrossTraining(replace(plan, ends=ends), units, rows)
 
 
@@ -166,24 +168,35 @@ def _seeds(rng, n):
     return np.random.SeedSequence(rng.integers(2**32, size=4).tolist()).spawn(n)
 
 
-def _ends(max_iter, solver, n_batches):
+def _ends(max_iter, solver, plan):
     """Steps at the ends of the cycles."""
-    if isinstance(max_iter, str):
-        return list(_ENDS if solver.is_stochastic else _ENDS_OF_FULL_BATCHES)
-    ends = Cycles().ends(max_iter * (n_batches if solver.is_stochastic else 1))
-    return sorted(set(ends) - {0})
+    if not isinstance(max_iter, str):
+        ends = Cycles().ends(max_iter * (plan.n_batches if solver.is_stochastic else 1))
+        return sorted(set(ends) - {0})
+    if not solver.is_stochastic:
+        return list(_ENDS_OF_FULL_BATCHES)
+    return [end for end in _ENDS if end <= max(_longest_with(plan.rows))]
 
 
 def _candidates(estimator, ingredients, rows):
     """Ways to train, among which the rows left out choose."""
     fronts, alphas = _fronts(estimator, rows), _alphas(estimator, ingredients.penalty)
-    # The penalty is tried where the network may be rough: behind the embedding, if there is one.
-    ways = [(front, alphas[0]) for front in fronts] + [(fronts[-1], a) for a in alphas[1:]]
     return [
-        Candidate(front, alpha, normalization, _longest(estimator, ingredients, front, alpha))
-        for front, alpha in ways
+        Candidate(front, alpha, normalization, _longest(estimator, ingredients, front))
+        for front, alpha in _ways(fronts, alphas)
         for normalization in _normalizations(estimator, ingredients, front, alpha)
     ]
+
+
+def _ways(fronts, alphas):
+    """Layers in front, and strengths of the penalty, that go together.
+
+    The penalty is tried where the network may be rough: behind the waves, if there are any. These
+    are not tried without it as well if there are two kinds of network without it already.
+    """
+    *others, last = fronts
+    ways = [(front, alphas[0]) for front in others]
+    return ways + [(last, alpha) for alpha in (alphas if len(others) < 2 else alphas[-1:])]
 
 
 def _normalizations(estimator, ingredients, front, alpha):
@@ -202,11 +215,23 @@ def _normalizations(estimator, ingredients, front, alpha):
     return [None, "batch"] if is_open else [asked_for(estimator)]
 
 
-def _longest(estimator, ingredients, front, alpha):
+def _longest(estimator, ingredients, front):
     """Steps at which a candidate stops at the latest."""
     if isinstance(estimator.max_iter, str) and ingredients.solver.is_stochastic:
-        return _LONGEST[bool(front) + (alpha > 0.0)]
+        return _longest_with(ingredients.labelled)[bool(front)]
     return np.inf
+
+
+def _longest_with(rows):
+    return _LONGEST_WITH_MANY if _are_many(rows) else _LONGEST
+
+
+def _patience(rows):
+    return _PATIENCE_WITH_MANY if _are_many(rows) else _PATIENCE
+
+
+def _are_many(rows):
+    return len(rows) > _MANY_ROWS
 
 
 def _alphas(estimator, penalty):
@@ -222,7 +247,6 @@ def _fronts(estimator, rows):
     """Layers in front of the dense ones, for each kind of network."""
     if estimator.numeric_embedding is None:
         return [()]
-    waves = embedding(rows.X)
-    if estimator.numeric_embedding == "auto" and waves:
-        return [(), waves]
-    return [waves]
+    if estimator.numeric_embedding == "auto":
+        return [(), *embeddings(rows.X)]
+    return [embedding(rows.X, estimator.numeric_embedding)]

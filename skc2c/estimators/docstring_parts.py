@@ -67,11 +67,14 @@ input_scaling : {'auto', 'robust', 'standard'} or None, default='auto'
     unlabelled rows. The scaling is part of the fitted model and applied to all rows, so no
     scaler is needed in front. None: inputs are used as they are.
 
-numeric_embedding : {'auto', 'fourier'} or None, default='auto'
-    Whether each numeric feature, that is, one with more than two values, also enters as sines
-    and cosines of itself, with which networks learn functions that vary quickly. With
-    ``'auto'``, networks are trained with and without it, and the rows left out by `cv` decide;
-    without folds, ``'auto'`` is None. Sparse features are never embedded.
+numeric_embedding : {'auto', 'fourier', 'piecewise_linear'} or None, default='auto'
+    How each numeric feature, that is, one with more than two values, enters a second time.
+    ``'fourier'``: as sines and cosines of itself, with which networks learn functions that vary
+    quickly. ``'piecewise_linear'``: bin by bin, as the part of each bin that lies below the
+    feature's value, with which networks learn functions that are steep in places, as decision
+    trees do. With ``'auto'``, networks of both kinds and without either are trained, and the rows
+    left out by `cv` decide; bins are not tried with more than 25 numeric features. Without folds,
+    ``'auto'`` is None. Sparse features are never embedded.
 
 normalization : {'auto', 'batch', 'batch_all'} or None, default='auto'
     Whether the hidden units are normalised before the activation, with a learned scale and
@@ -105,8 +108,8 @@ learning_rate_init : float, default=0.01
 
 max_iter : int or 'auto', default='auto'
     Largest number of epochs of Adam (passes over the rows), or of iterations of L-BFGS. With
-    several networks, ``'auto'`` trains for up to 3150 steps of Adam, whatever the number of
-    rows; with one, for up to 200 iterations.
+    several networks, ``'auto'`` trains for up to 3150 steps of Adam, or 6350 with more than
+    10,000 rows; with one, for up to 200 iterations.
 
 shuffle : bool, default=True
     Whether to shuffle the rows before each epoch of Adam.
@@ -190,7 +193,12 @@ embedding_columns_ : ndarray of int or None
     Features that are embedded; None if there are none.
 
 embedding_frequencies_ : ndarray of float or None
-    Frequencies of the embedding, in turns per unit of the scaled inputs.
+    Frequencies of their sines and cosines, in turns per unit of the scaled inputs; None if there
+    are none.
+
+embedding_breakpoints_ : list of ndarray or None
+    Ends of the bins of each of these features, in units of the scaled inputs; None if there are
+    none.
 
 oob_score_ : float
     Accuracy or R2 of the rows as predicted by the networks that were not trained on them. Only

@@ -1,20 +1,26 @@
-"""The embedding of numeric columns: which they are, and at what frequencies they enter."""
+"""The embeddings of numeric columns: which columns, at what frequencies, in which bins."""
 
 import numpy as np
 from scipy import sparse
 
 from skc2c.network.fourier_features import FourierFeatures
+from skc2c.network.piecewise_linear import PiecewiseLinear
 
 # Turns per unit of a scaled column, whose unit is the interquartile range: from a fifth of a wave
 # to a whole one over the middle half of the rows.
 _FREQUENCIES = (0.2, 0.5, 1.0)
-# With more numeric columns than this, one frequency is as good and cheaper (docs/untuned.md).
+# With more numeric columns than this, one frequency is as good and cheaper, and bins cost more
+# than they gain (docs/untuned.md).
 _MANY_COLUMNS = 25
 _ONE_FREQUENCY = (0.4,)
+# Bins of a column: as many as 0.4 times the root of the number of rows, but neither fewer nor more
+# than this (docs/untuned.md), and so many in all columns that features still fit in memory.
+_BINS_BY_ROOT = 0.4
+_FEWEST_BINS, _MOST_BINS, _MOST_IN_ALL = 12, 48, 400
 
 
-def embedding(X):
-    """Return layers that embed the numeric columns of X: none if there are no such columns.
+def embeddings(X):
+    """Return the embeddings of the numeric columns of X that are worth trying.
 
     Parameters
     ----------
@@ -23,16 +29,64 @@ def embedding(X):
 
     Returns
     -------
-    front : tuple of FourierFeatures
+    fronts : list of tuple of AppendedFeatures
+        None if there are no numeric columns, and no bins if there are many.
     """
-    columns = () if sparse.issparse(X) else _numeric_columns(X)
+    columns = _numeric_columns(X)
+    if not columns:
+        return []
+    waves = _waves(X, columns)
+    return [waves] if len(columns) > _MANY_COLUMNS else [_bins(X, columns), waves]
+
+
+def embedding(X, name):
+    """Return the layers that embed the numeric columns of X: none if there are no such columns.
+
+    Parameters
+    ----------
+    X : ndarray or CSR matrix of shape (n, D)
+        Scaled rows.
+    name : {'fourier', 'piecewise_linear'}
+
+    Returns
+    -------
+    front : tuple of AppendedFeatures
+    """
+    columns = _numeric_columns(X)
     if not columns:
         return ()
+    return {"fourier": _waves, "piecewise_linear": _bins}[name](X, columns)
+
+
+def _numeric_columns(X):
+    """Columns of more than two values; none of sparse rows."""
+    if sparse.issparse(X):
+        return ()
+    between = ((X.min(axis=0) != X) & (X.max(axis=0) != X)).any(axis=0)
+    return tuple(np.flatnonzero(between).tolist())
+
+
+def _waves(X, columns):
     frequencies = _FREQUENCIES if len(columns) <= _MANY_COLUMNS else _ONE_FREQUENCY
     return (FourierFeatures(n_features=X.shape[1], columns=columns, frequencies=frequencies),)
 
 
-def _numeric_columns(X):
-    """Columns of more than two values."""
-    between = ((X.min(axis=0) != X) & (X.max(axis=0) != X)).any(axis=0)
-    return tuple(np.flatnonzero(between).tolist())
+def _bins(X, columns):
+    n_bins = np.clip(round(_BINS_BY_ROOT * len(X) ** 0.5), _FEWEST_BINS, _MOST_BINS)
+    n_bins = max(2, min(int(n_bins), _MOST_IN_ALL // len(columns)))
+    points = tuple(_breakpoints(X[:, column], n_bins) for column in columns)
+    return (PiecewiseLinear(n_features=X.shape[1], columns=columns, breakpoints=points),)
+
+
+def _breakpoints(x, n_bins):
+    """Ends of bins: quantiles in which a value counts as the root of its number of rows.
+
+    So a value that most rows have does not take all bins for itself, and dense parts still have
+    more bins than the tails. Ends lie halfway between two values, so that no row is at a kink.
+    """
+    values, counts = np.unique(x.astype(np.float64), return_counts=True)
+    values = np.concatenate([[2 * values[0] - values[1]], values, [2 * values[-1] - values[-2]]])
+    share = np.cumsum(np.sqrt(counts))
+    inner = 1 + np.searchsorted(share, share[-1] * np.arange(1, n_bins) / n_bins)
+    kept = np.unique([0, *inner, len(values) - 2])
+    return tuple((0.5 * (values[kept] + values[kept + 1])).tolist())

@@ -4,9 +4,9 @@ import numpy as np
 
 from skc2c.estimators.first_rows import record_of
 from skc2c.estimators.history import history_of_one, history_of_several, joined
+from skc2c.estimators.in_front import front_attributes, layers_in_front
+from skc2c.estimators.side_by_side import side_by_side
 from skc2c.network import Network
-from skc2c.network.fourier_features import FourierFeatures
-from skc2c.network.input_scaling import InputScaling
 from skc2c.network.mean import MeanNetwork
 
 
@@ -17,7 +17,7 @@ def function_of_one(ingredients, network, units, theta, dtype):
     return {
         **_function(ingredients, units, network.unpack(theta), extra, dtype),
         **_layers(network),
-        **_front(ingredients.scaling, network.front[0] if network.front else None),
+        **front_attributes(ingredients.scaling, network.front),
         "n_networks_": 1,
     }
 
@@ -80,7 +80,7 @@ def attributes_of_several(ingredients, training, found, dtype):
     return {
         **_function(ingredients, units, parts, np.concatenate(extras), dtype),
         **_layers(network),
-        **_front(ingredients.scaling, network.front[0] if network.front else None),
+        **front_attributes(ingredients.scaling, network.front),
         "n_networks_": len(networks),
         "alpha_": main.candidate.alpha,
         "n_iter_": len(curve),
@@ -151,72 +151,6 @@ def _layers(network):
     }
 
 
-def _front(scaling, waves):
-    """What stands before the dense layers, as arrays."""
-    return {
-        "input_center_": None if scaling is None else scaling.center,
-        "input_scale_": None if scaling is None else scaling.scale,
-        "embedding_columns_": None if waves is None else np.array(waves.columns),
-        "embedding_frequencies_": None if waves is None else np.array(waves.frequencies),
-    }
-
-
-# -------------------------------------------------------------------- several networks as one
-
-
-def side_by_side(networks):
-    """Several networks as one, whose hidden layers are theirs side by side.
-
-    Parameters
-    ----------
-    networks : list of (Network, ndarray, float)
-        With parameters and weights.
-
-    Returns
-    -------
-    network : Network
-    parts : (list of ndarray, list of ndarray)
-        Its kernels and biases: the output is the weighted sum of the networks' outputs.
-    """
-    front = max((one.front for one, _, _ in networks), key=len)
-    unpacked = [one.unpack(theta) for one, theta, _ in networks]
-    weights = [weight for _, _, weight in networks]
-    depth = len(unpacked[0][0])
-    coefs, intercepts = [], []
-    for level in range(depth):
-        kernels = [coefs_of[level] for coefs_of, _ in unpacked]
-        biases = [intercepts_of[level] for _, intercepts_of in unpacked]
-        is_last, is_first = level == depth - 1, level == 0
-        if is_last:
-            kernels = [w * kernel for w, kernel in zip(weights, kernels, strict=True)]
-            biases = [w * bias for w, bias in zip(weights, biases, strict=True)]
-        coefs.append(_joined(kernels, is_first, is_last))
-        intercepts.append(sum(biases) if is_last else np.concatenate(biases))
-    one = networks[0][0]
-    units = (one.n_features, *(len(bias) for bias in intercepts))
-    return Network(units, one.activation, front), (coefs, intercepts)
-
-
-def _joined(kernels, is_first, is_last):
-    """Kernels of one level as one: in a row, a column or a diagonal of blocks."""
-    if is_first:
-        # A network without an embedding has no weights on it.
-        height = max(len(kernel) for kernel in kernels)
-        kernels = [np.pad(kernel, ((0, height - len(kernel)), (0, 0))) for kernel in kernels]
-        return sum(kernels) if is_last else np.hstack(kernels)
-    if is_last:
-        return np.vstack(kernels)
-    return _block_diagonal(kernels)
-
-
-def _block_diagonal(kernels):
-    fan_in, fan_out = kernels[0].shape
-    k = len(kernels)
-    result = np.zeros((k, fan_in, k, fan_out))
-    result[np.arange(k), :, np.arange(k), :] = kernels
-    return result.reshape(k * fan_in, k * fan_out)
-
-
 # ------------------------------------------------------------------ attributes as a network
 
 
@@ -258,28 +192,10 @@ def network_as_one(estimator):
 
 
 def _network(estimator, coefs):
-    scaling = scaling_of(estimator)
-    front = [] if scaling is None else [scaling]
-    n_features = len(coefs[0])
-    if estimator.embedding_columns_ is not None:
-        n_waves = 2 * estimator.embedding_columns_.size * estimator.embedding_frequencies_.size
-        n_features -= n_waves
-        front.append(
-            FourierFeatures(
-                n_features=n_features,
-                columns=tuple(estimator.embedding_columns_.tolist()),
-                frequencies=tuple(estimator.embedding_frequencies_.tolist()),
-            )
-        )
+    front = layers_in_front(estimator, len(coefs[0]))
+    n_features = front[0].n_in if front else len(coefs[0])
     units = (n_features, *(coef.shape[1] for coef in coefs))
-    return Network(units, estimator.hidden_activation_, tuple(front))
-
-
-def scaling_of(estimator):
-    """The input scaling that fitted attributes describe, or None."""
-    if estimator.input_center_ is None:
-        return None
-    return InputScaling(center=estimator.input_center_, scale=estimator.input_scale_)
+    return Network(units, estimator.hidden_activation_, front)
 
 
 def _block(coefs, intercepts, k, i):

@@ -5,7 +5,7 @@ from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, Transfo
 from sklearn.utils.validation import check_array, check_is_fitted, validate_data
 
 from skc2c.estimators.autoencoder_fit import LIKELIHOOD, network_of
-from skc2c.estimators.fitted import scaling_of
+from skc2c.estimators.in_front import scaling_of
 from skc2c.estimators.perceptron import FLOATS
 from skc2c.estimators.training_data import scaled
 from skc2c.fitted_function import FittedFunction

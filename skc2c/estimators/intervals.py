@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from skc2c.estimators.fitted import assembled, side_by_side
+from skc2c.estimators.fitted import assembled
+from skc2c.estimators.side_by_side import side_by_side
 from skc2c.machine.threads import map_in_order
 from skc2c.network.blocks import outputs
 

@@ -13,7 +13,8 @@ from sklearn.utils._param_validation import Interval, Options, StrOptions
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from skc2c.estimators.callbacks import CallbackSupportMixin, Tasks, rows_of
-from skc2c.estimators.fitted import network_as_one, network_of, scaling_of
+from skc2c.estimators.fitted import network_as_one, network_of
+from skc2c.estimators.in_front import scaling_of
 from skc2c.estimators.ingredients import Previous, gather, hidden_units
 from skc2c.estimators.normalization import asked_for, check_normalization
 from skc2c.estimators.reports import divergence_message
@@ -62,7 +63,7 @@ class Perceptron(CallbackSupportMixin, BaseEstimator, ABC):
         "epsilon": [StrOptions({"scale"}), _NON_NEGATIVE, "array-like"],
         "cv": [Interval(Integral, 2, None, closed="left"), "cv_object", None],
         "input_scaling": [StrOptions({"auto", *SCALINGS}), None],
-        "numeric_embedding": [StrOptions({"auto", "fourier"}), None],
+        "numeric_embedding": [StrOptions({"auto", "fourier", "piecewise_linear"}), None],
         "normalization": [StrOptions({"auto", "batch", "batch_all"}), None],
         "init_scale": [_POSITIVE],
         "l2": [_NON_NEGATIVE],

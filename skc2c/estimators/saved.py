@@ -24,6 +24,7 @@ _ATTRIBUTES_BEFORE = {
     "input_scale_": None,
     "embedding_columns_": None,
     "embedding_frequencies_": None,
+    "embedding_breakpoints_": None,
     "target_scale_": None,
     "_quantile": None,
     "_conformal": None,
@@ -45,6 +46,7 @@ _OF_FUNCTION = (
     "input_scale_",
     "embedding_columns_",
     "embedding_frequencies_",
+    "embedding_breakpoints_",
 )
 _OF_TRAINING = ("alpha_", "epsilon_", "_conformal", "_state")
 

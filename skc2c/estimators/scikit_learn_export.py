@@ -6,8 +6,9 @@ have, so that the result is loaded and used without this package:
 * ``z / sqrt(1 + (z / 3)^2)`` with ``z = (x - center) scale`` is ``3 sin(arctan(z / 3))``. A
   `StandardScaler` divides by ``3 / scale``, two `FunctionTransformer` follow, and the factor of 3
   goes into the first kernel.
-* The sines and cosines of the numeric embedding are random Fourier features that are not random:
-  an `RBFSampler` with ``sqrt(2 / n) cos(X W + b)``, whose factor goes into the first kernel too.
+* The bins of the numeric embedding are columns, one for each bin, that a `MinMaxScaler` clips.
+* Its sines and cosines are random Fourier features that are not random: an `RBFSampler` with
+  ``sqrt(2 / n) cos(X W + b)``, whose factor goes into the first kernel too.
 """
 
 import math
@@ -15,15 +16,17 @@ import math
 import numpy as np
 from scipy import sparse
 from sklearn.base import is_classifier
+from sklearn.compose import ColumnTransformer
 from sklearn.kernel_approximation import RBFSampler
 from sklearn.neural_network import MLPClassifier, MLPRegressor
 from sklearn.pipeline import FeatureUnion, Pipeline
-from sklearn.preprocessing import FunctionTransformer, StandardScaler
+from sklearn.preprocessing import FunctionTransformer, MinMaxScaler, StandardScaler
 from sklearn.utils.validation import check_is_fitted
 
 from skc2c.estimators.fitted import network_as_one
 from skc2c.network.fourier_features import FourierFeatures
 from skc2c.network.input_scaling import MAX_ABSOLUTE, InputScaling
+from skc2c.network.piecewise_linear import PiecewiseLinear
 
 # What both have from training, under the same name.
 _OF_TRAINING = ("loss_", "loss_curve_", "best_loss_", "n_iter_", "t_")
@@ -158,8 +161,10 @@ def _factors(network):
         if isinstance(layer, InputScaling):
             factors = factors * MAX_ABSOLUTE
         elif isinstance(layer, FourierFeatures):
-            n_waves = layer.n_out - layer.n_in
+            n_waves = layer.n_appended
             factors = np.append(factors, np.full(n_waves, math.sqrt(n_waves / 2.0)))
+        elif isinstance(layer, PiecewiseLinear):
+            factors = np.append(factors, np.ones(layer.n_appended))
     return factors
 
 
@@ -175,7 +180,9 @@ def _transformers(layer, network, dtype):
             ("sine", _elementwise(np.sin, layer.n_in)),
         ]
     unit = MAX_ABSOLUTE if isinstance(network.front[0], InputScaling) else 1.0
-    return [("embedding", _embedding(layer, unit, dtype))]
+    if isinstance(layer, PiecewiseLinear):
+        return [("bins", _bins(layer, unit, dtype))]
+    return [("waves", _waves(layer, unit, dtype))]
 
 
 def _elementwise(function, n_features):
@@ -195,9 +202,27 @@ def _scaler(layer):
     return scaler
 
 
-def _embedding(layer, unit, dtype):
+def _bins(layer, unit, dtype):
+    """Columns, then how much of each bin lies below its column's value."""
+    scaler = MinMaxScaler(clip=True)
+    union = ColumnTransformer(
+        [
+            ("columns", "passthrough", list(range(layer.n_in))),
+            ("bins", scaler, layer.columns_of_bins),
+        ]
+    )
+    union.fit(np.zeros((1, layer.n_in), dtype=dtype))
+    scaler = union.named_transformers_["bins"]
+    scaler.data_min_, scaler.data_range_ = layer.lower_ends / unit, 1.0 / (unit * layer.steepness)
+    scaler.data_max_ = scaler.data_min_ + scaler.data_range_
+    scaler.scale_ = unit * layer.steepness
+    scaler.min_ = -scaler.data_min_ * scaler.scale_
+    return union
+
+
+def _waves(layer, unit, dtype):
     """Columns, then their sines and cosines, which are cosines a quarter of a turn later."""
-    n_columns, n_waves = len(layer.columns), layer.n_out - layer.n_in
+    n_columns, n_waves = len(layer.columns), layer.n_appended
     # At each frequency the sines of all columns come first.
     angular = 2.0 * math.pi * unit * np.repeat(layer.frequencies, 2 * n_columns)
     columns = np.tile(layer.columns, 2 * len(layer.frequencies))

@@ -29,8 +29,8 @@ def members_objective(plan, network, members, features):
     network : Members
     members : list of (Candidate, int)
         With the fold of each.
-    features : Rows
-        The labelled rows behind the layers in front.
+    features : Rows or None
+        The labelled rows behind the layers in front; None if they are computed in each step.
 
     Returns
     -------
@@ -60,7 +60,7 @@ def members_objective(plan, network, members, features):
 def _loss(plan, network, features, penalty, settings):
     """The term of the labelled loss."""
     settings |= {"penalty": penalty.beside_loss, "alpha": np.zeros(len(settings["members"]))}
-    if isinstance(penalty.beside_loss, NoPenalty):
+    if isinstance(penalty.beside_loss, NoPenalty) and features is not None:
         # The loss is taken behind the layers in front, whose output is known beforehand.
         return MembersTerm(network.behind, rows=features, **settings)
     return MembersTerm(network, rows=plan.rows, **settings)

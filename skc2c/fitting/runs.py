@@ -14,6 +14,10 @@ from skc2c.penalties import NoPenalty
 from skc2c.random_streams import MemberStreams
 from skc2c.solvers import DivergenceError
 
+# Of features that are computed before training instead of in each step, which then takes up to
+# twice as long: a quarter of a gigabyte in float32.
+_MOST_NUMBERS = 2**26
+
 
 class Run:
     """Some candidates, each with a network for each of some folds.
@@ -127,7 +131,7 @@ class SideBySide(Run):
         theta = np.concatenate(self._initial_parameters())
         extra = np.tile(plan.penalty.initial_parameters(plan.n_outputs), k)
         self.theta = np.concatenate([theta, extra], dtype=dtype)
-        self.features = replace(plan.rows, X=_through(self.front, plan.rows.X))
+        self.features = _behind(self.front, plan.rows)
         self.solver_state, self.position, self.losses = None, None, []
         self._prepare()
 
@@ -145,26 +149,32 @@ class SideBySide(Run):
 
     def _train(self, stop):
         rng, span = MemberStreams(self.probe), stop - self.n_steps
-        batches = _endless(self.deal)
+        batches, epochs = _endless(self.deal), []
         for t in range(span):
             batch = next(batches)
             values, gradient = self.objective.on_batch(self.theta, batch, rng)
             # The middle of the step: at its start the rate of the first one is zero.
             self.step(self.theta, gradient, self.plan.rate((t + 0.5) / span))
-            self.losses.append((np.stack([sum(values), *values]), n_rows(batch[0])))
+            self.losses.append((values, n_rows(batch[0])))
             if len(self.losses) == self.plan.n_batches:
-                for member, latest in zip(self.members, self._unfinished(), strict=True):
-                    self.curves[member] += latest
+                epochs.append(self._point())
                 self.losses = []
+        if epochs:
+            curves = np.stack(epochs, axis=1).tolist()
+            for member, further in zip(self.members, curves, strict=True):
+                self.curves[member] += further
+
+    def _point(self):
+        """Where each curve is now: objective, loss, penalty and L2 term, (k, 4)."""
+        n = sum(n for _, n in self.losses)
+        loss, penalty = sum(n * values for values, n in self.losses) / n
+        decay = self.objective.decay(self.theta)
+        return np.stack([loss + penalty + decay, loss, penalty, decay], axis=1)
 
     def _unfinished(self):
         if not self.losses:
             return super()._unfinished()
-        losses, counts = zip(*self.losses, strict=True)
-        objective, *parts = np.average(losses, axis=0, weights=counts)
-        decay = self.objective.decay(self.theta)
-        points = np.stack([objective + decay, *parts, decay], axis=1)
-        return [[point] for point in points.tolist()]
+        return [[point] for point in self._point().tolist()]
 
     def _parameters(self):
         return [self.network.pick(self.theta, [i]) for i in range(len(self.members))]
@@ -269,8 +279,11 @@ def _kind(candidate):
     return candidate.front, candidate.normalization, candidate.alpha > 0.0
 
 
-def _through(front, X):
-    """Rows behind layers without parameters."""
+def _behind(front, rows):
+    """Rows behind layers without parameters, or None if they would take too much memory."""
+    X = rows.X
+    if front and len(rows) * front[-1].n_out > _MOST_NUMBERS:
+        return None
     for layer in front:
         X, _ = layer.evaluate(None, X)
-    return X
+    return replace(rows, X=X)

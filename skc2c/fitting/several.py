@@ -23,7 +23,7 @@ _ROUNDS = 12
 
 # How far behind the best a candidate may be expected at its next end, in log error: from
 # further behind it is hardly ever selected (docs/untuned.md).
-_BEHIND = 0.05
+_BEHIND = 0.02
 
 # Steps after which an end tells which of two twins is the better one: by default, those of the
 # first cycle. After fewer, as with a small `max_iter`, neither has learned much yet.

@@ -1,6 +1,7 @@
 """A dense layer that is normalised by the mean and variance of the rows that pass together."""
 
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -279,4 +280,11 @@ def _mean(values):
 
 def _sum(values):
     # A product with ones takes BLAS a quarter of the time of a sum.
-    return np.ones((1, values.shape[-2]), values.dtype) @ values
+    return _ones(values.shape[-2], values.dtype) @ values
+
+
+@lru_cache(maxsize=8)
+def _ones(n, dtype):
+    ones = np.ones((1, n), dtype)
+    ones.setflags(write=False)
+    return ones

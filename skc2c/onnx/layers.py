@@ -8,6 +8,7 @@ from skc2c.network.dense import Dense
 from skc2c.network.fourier_features import FourierFeatures
 from skc2c.network.input_scaling import MAX_ABSOLUTE, InputScaling
 from skc2c.network.mean import MeanNetwork
+from skc2c.network.piecewise_linear import PiecewiseLinear
 from skc2c.onnx.activations import activate
 
 # From here on the square of a number is all that counts beside 1, and does not overflow.
@@ -55,10 +56,21 @@ def _embed(graph, layer, _name, _theta, x):
     return graph.node("Concat", *parts, axis=1)
 
 
+def _bin(graph, layer, _name, _theta, x):
+    columns = graph.columns(x, layer.columns_of_bins)
+    part = graph.node("Mul", graph.node("Sub", columns, layer.lower_ends), layer.steepness)
+    return graph.node("Concat", x, graph.node("Clip", part, 0.0, 1.0), axis=1)
+
+
 def _multiply(graph, layer, name, theta, x):
     z = graph.node("MatMul", x, layer.kernel(theta))
     z = graph.node("Add", z, layer.bias(theta))
     return z if layer.is_linear else activate(graph, name, z)
 
 
-_NODES = {InputScaling: _scale, FourierFeatures: _embed, Dense: _multiply}
+_NODES = {
+    InputScaling: _scale,
+    FourierFeatures: _embed,
+    PiecewiseLinear: _bin,
+    Dense: _multiply,
+}

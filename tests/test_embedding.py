@@ -1,0 +1,76 @@
+"""Which columns are embedded, at which frequencies, in which bins."""
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose, assert_array_equal
+from scipy import sparse
+
+from skc2c.estimators.embedding import embedding, embeddings
+from skc2c.network.fourier_features import FourierFeatures
+from skc2c.network.piecewise_linear import PiecewiseLinear
+
+
+def points_of(x):
+    ((layer,)) = embedding(np.asarray(x, float)[:, None], "piecewise_linear")
+    (points,) = layer.breakpoints
+    return np.array(points)
+
+
+@pytest.mark.parametrize(
+    ("n", "n_bins"), [(20, 12), (800, 12), (1600, 16), (10_000, 40), (100_000, 48)]
+)
+def test_bins_of_distinct_values_hold_equally_many_rows(n, n_bins, rng):
+    x = rng.normal(size=n)
+    points = points_of(x)
+    counts, _ = np.histogram(x, points)
+    assert len(counts) == n_bins
+    assert counts.sum() == n
+    assert counts.max() - counts.min() <= 1
+
+
+def test_no_row_is_at_a_kink(rng):
+    x = rng.integers(0, 40, size=500)
+    assert not np.isin(points_of(x), x).any()
+
+
+def test_each_of_a_few_values_has_a_bin_of_its_own():
+    assert_allclose(points_of([3, 1, 1, 1, 5, 1, 1, 1]), [0, 2, 4, 6])
+
+
+def test_a_value_that_most_rows_have_leaves_bins_to_the_others(rng):
+    """Two thirds of the bins, where a plain quantile would leave one of twelve, rounded down."""
+    x = np.concatenate([np.zeros(900), rng.uniform(1, 2, size=100)])
+    assert (points_of(x) > 0.9).sum() >= 9
+
+
+def test_dense_parts_have_more_bins_than_tails(rng):
+    """Integers that follow a bell curve: more bins than distinct values, fewer than rows."""
+    x = np.round(10 * rng.normal(size=1600))
+    inside = np.abs(points_of(x)) < 10
+    distinct = np.unique(x)
+    assert np.mean(np.abs(distinct) < 10) < inside.mean() < np.mean(np.abs(x) < 10)
+
+
+def test_columns_of_two_values_are_not_embedded(rng):
+    X = np.column_stack([rng.integers(0, 2, 50), rng.normal(size=50), np.ones(50)])
+    for name in ("fourier", "piecewise_linear"):
+        ((layer,)) = embedding(X, name)
+        assert (layer.n_features, layer.columns) == (3, (1,))
+        assert embedding(X[:, [0, 2]], name) == ()
+        assert embedding(sparse.csr_matrix(X), name) == ()
+    assert embeddings(X[:, [0, 2]]) == embeddings(sparse.csr_matrix(X)) == []
+
+
+@pytest.mark.parametrize(("n_columns", "n_frequencies"), [(25, 3), (26, 1)])
+def test_many_columns_have_one_frequency_and_no_bins(n_columns, n_frequencies, rng):
+    fronts = embeddings(rng.normal(size=(40, n_columns)))
+    kinds = [type(layer) for front in fronts for layer in front]
+    assert kinds == [PiecewiseLinear, FourierFeatures][-len(kinds) :]
+    assert len(kinds) == (2 if n_columns == 25 else 1)
+    assert len(fronts[-1][0].frequencies) == n_frequencies
+
+
+def test_bins_are_as_many_as_memory_allows(rng):
+    ((layer,)) = embedding(rng.normal(size=(10_000, 20)), "piecewise_linear")
+    assert layer.n_appended == 400
+    assert_array_equal(np.unique(layer.n_bins), 20)
