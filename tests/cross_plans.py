@@ -43,5 +43,6 @@ def make_plan(solver="adam", n=41, n_folds=4, n_pool=0, loss="squared_error", **
         "seeds": np.random.SeedSequence(0).spawn(n_folds),
         "offset": None,
         "patience": -np.inf,
+        "behind": np.inf,
     }
     return CrossPlan(**(settings | changes))

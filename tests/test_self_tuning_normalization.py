@@ -85,6 +85,7 @@ def test_both_go_on_while_too_few_steps_tell_nothing(monkeypatch):
     X = rng.normal(size=(213, 3))
     seen = spy_on_cross_fit(monkeypatch)
     monkeypatch.setattr(cross_assembly, "_PATIENCE", -np.inf)
+    monkeypatch.setattr(cross_assembly, "_BEHIND", -np.inf)
     make("real", numeric_embedding=None, alpha=0.0, max_iter=15).fit(X, X[:, 0])
     ((_, found),) = seen
     n_ends = Counter(end.n_steps for end in found.ends)

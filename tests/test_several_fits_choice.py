@@ -13,19 +13,13 @@ from skc2c.solvers import DivergenceError
 PLAIN = Candidate((), 0.0)
 
 
-@pytest.fixture
-def no_rivalry(monkeypatch):
-    """Candidates go on however far they are behind."""
-    monkeypatch.setattr(several, "_BEHIND", np.inf)
-
-
 def hand_made(losses, candidate=PLAIN):
     """Ends of one candidate with given losses."""
     return [End(candidate, 10 * 2**i, [], None, loss, []) for i, loss in enumerate(losses)]
 
 
 def goes_on(ends, others=(), patience=0.06, loss="log_loss"):
-    plan = make_plan(patience=patience, loss=loss)
+    plan = make_plan(patience=patience, behind=0.02, loss=loss)
     return bool(several._still_improves(ends[-1], [*others, *ends], plan))
 
 
@@ -71,7 +65,7 @@ def test_a_candidate_without_a_finite_loss_stops(value):
 
 
 @each_solver
-def test_ends_ascend_and_stop_at_the_most_steps(solver, no_rivalry):
+def test_ends_ascend_and_stop_at_the_most_steps(solver):
     candidates = [
         Candidate((), 0.0, max_steps=3),
         Candidate(WAVES, 0.0, max_steps=11),
@@ -187,7 +181,7 @@ def interrupted_at(call):
 
 
 @each_solver
-def test_an_interrupt_after_the_first_end_keeps_what_there_is(solver, no_rivalry):
+def test_an_interrupt_after_the_first_end_keeps_what_there_is(solver):
     plan = make_plan(solver)
     found = cross_fit(plan, interrupted_at(2))
     assert found.interrupted

@@ -25,17 +25,20 @@ _FEWEST_ROWS = 3
 _ALPHA = 0.1
 # Steps at the ends of the cycles, each twice as long as the one before. Noisy data stop at the
 # second end, smooth data go on to the last.
-_ENDS = (50, 150, 350, 750, 1550, 3150, 6350)
+_ENDS = (50, 150, 350, 750, 1550, 3150)
 # Where candidates stop at the latest: without an embedding, with one. With an embedding networks
 # learn in fewer steps.
-_LONGEST, _LONGEST_WITH_MANY = (3150, 750), (6350, 1550)
+_LONGEST, _LONGEST_WITH_MANY = (3150, 750), (3150, 1550)
 # Steps of L-BFGS, likewise: 200 in all, as in scikit-learn's MLP.
 _ENDS_OF_FULL_BATCHES = (25, 75, 200)
 # A candidate goes on while its error falls by more than this part from end to end: 3 % gains 0.4 %
 # of the loss at a quarter more time, 10 % loses several (docs/untuned.md). With many rows, small
-# gains are real ones, and twice as many steps are still few epochs.
+# gains are real, and more steps are still few epochs.
 _PATIENCE, _PATIENCE_WITH_MANY = 0.06, 0.01
 _MANY_ROWS = 10_000
+# How far behind the best a candidate may be expected at its next end, as a part of the patience:
+# from further behind it is hardly ever selected.
+_BEHIND = 1 / 3
 
 
 @dataclass(frozen=True)
@@ -157,9 +160,10 @@ def assemble(estimator, ingredients, folds):
         tol=estimator.tol,
         offset=targets.start(rows.y, rows.weight),
         patience=_patience(rows),
+        behind=_BEHIND * _patience(rows),
         verbose=estimator.verbose,
     )
-    ends = _ends(estimator.max_iter, ingredients.solver, plan)
+    ends = _ends(estimator.max_iter, ingredients.solver, plan.n_batches)
     return CrossTraining(replace(plan, ends=ends), units, rows)
 
 
@@ -168,14 +172,12 @@ def _seeds(rng, n):
     return np.random.SeedSequence(rng.integers(2**32, size=4).tolist()).spawn(n)
 
 
-def _ends(max_iter, solver, plan):
+def _ends(max_iter, solver, n_batches):
     """Steps at the ends of the cycles."""
-    if not isinstance(max_iter, str):
-        ends = Cycles().ends(max_iter * (plan.n_batches if solver.is_stochastic else 1))
-        return sorted(set(ends) - {0})
-    if not solver.is_stochastic:
-        return list(_ENDS_OF_FULL_BATCHES)
-    return [end for end in _ENDS if end <= max(_longest_with(plan.rows))]
+    if isinstance(max_iter, str):
+        return list(_ENDS if solver.is_stochastic else _ENDS_OF_FULL_BATCHES)
+    ends = Cycles().ends(max_iter * (n_batches if solver.is_stochastic else 1))
+    return sorted(set(ends) - {0})
 
 
 def _candidates(estimator, ingredients, rows):
@@ -218,12 +220,9 @@ def _normalizations(estimator, ingredients, front, alpha):
 def _longest(estimator, ingredients, front):
     """Steps at which a candidate stops at the latest."""
     if isinstance(estimator.max_iter, str) and ingredients.solver.is_stochastic:
-        return _longest_with(ingredients.labelled)[bool(front)]
+        longest = _LONGEST_WITH_MANY if _are_many(ingredients.labelled) else _LONGEST
+        return longest[bool(front)]
     return np.inf
-
-
-def _longest_with(rows):
-    return _LONGEST_WITH_MANY if _are_many(rows) else _LONGEST
 
 
 def _patience(rows):

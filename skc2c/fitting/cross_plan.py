@@ -67,6 +67,9 @@ class CrossPlan:
         What to add to the initial biases of the outputs.
     patience : float
         A candidate goes on while its loss falls from end to end by more than this part.
+    behind : float
+        It does so only if another gain of the same size would bring it closer to the best
+        than this, in log error.
     verbose : bool
     init_scale : float
         As the parameter of the estimator.
@@ -91,6 +94,7 @@ class CrossPlan:
     seeds: list
     offset: np.ndarray | None
     patience: float
+    behind: float
     verbose: bool = False
     init_scale: float = 1.0
 

@@ -21,10 +21,6 @@ from skc2c.solvers import DivergenceError
 # weights are multiples of a twelfth. Fewer weigh too coarsely; more change nothing (measured).
 _ROUNDS = 12
 
-# How far behind the best a candidate may be expected at its next end, in log error: from
-# further behind it is hardly ever selected (docs/untuned.md).
-_BEHIND = 0.02
-
 # Steps after which an end tells which of two twins is the better one: by default, those of the
 # first cycle. After fewer, as with a small `max_iter`, neither has learned much yet.
 _TELLING = 50
@@ -162,7 +158,7 @@ def _still_improves(end, ends, plan):
         return True
     error, best = plan.likelihood.log_error, min(other.loss for other in ends)
     gain = error(before[-1].loss) - error(end.loss)
-    return gain > plan.patience and error(end.loss) - error(best) - gain < _BEHIND
+    return gain > plan.patience and error(end.loss) - error(best) - gain < plan.behind
 
 
 def _mix(plan, ends, interrupted):
