@@ -103,7 +103,7 @@ class CrossPlan:
         """Rows that some network is not trained on."""
         return np.unique(np.concatenate([test for _, test in self.folds]))
 
-    @property
+    @cached_property
     def n_train(self):
         """Labelled rows that every network has at least."""
         return min(len(train) for train, _ in self.folds)
@@ -113,7 +113,7 @@ class CrossPlan:
         """Rows that a network sees in an epoch: the labelled ones and the unlabelled."""
         return self.n_train + (0 if self.pool is None else len(self.pool) - len(self.rows))
 
-    @property
+    @cached_property
     def n_batches(self):
         """Batches of an epoch."""
         return -(-self.n_per_pass // min(self.batch_size, self.n_per_pass))

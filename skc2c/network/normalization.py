@@ -1,13 +1,12 @@
 """A dense layer that is normalised by the mean and variance of the rows that pass together."""
 
 from dataclasses import dataclass, replace
-from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
 
 from skc2c.network.dense import Dense, pull_back
-from skc2c.network.layer import Record
+from skc2c.network.layer import Record, sum_of_rows
 
 # Added to variances, so that a unit that is constant over the rows divides by no zero.
 _EPSILON = 1e-6
@@ -165,7 +164,7 @@ class NormalizedDense(Dense):
         kernel, scale, (moved, inverse, _) = self.kernel(theta), self.scale(theta), record.residual
         products = record.rows.swapaxes(-1, -2) @ g
         along = _sum_of_products(kernel, products)
-        self.bias(gradient)[...] = _sum(g).sum(axis=0)
+        self.bias(gradient)[...] = sum_of_rows(g).sum(axis=0)
         self.scale(gradient)[...] = (inverse * along).sum(axis=0)
         products -= inverse * inverse * along * moved
         products *= inverse * scale
@@ -178,8 +177,8 @@ class NormalizedDense(Dense):
         return pull
 
     def _write_others(self, gradient, g, standard):
-        self.bias(gradient)[...] = _sum(g).sum(axis=0)
-        self.scale(gradient)[...] = _sum(g * standard).sum(axis=0)
+        self.bias(gradient)[...] = sum_of_rows(g).sum(axis=0)
+        self.scale(gradient)[...] = sum_of_rows(g * standard).sum(axis=0)
 
     def linear_map(self, theta, rows, residual):
         slope = self.activation.slope(residual.residual) * self.scale(theta)
@@ -273,18 +272,6 @@ def _sum_of_products(kernel, other):
 
 
 def _mean(values):
-    total = _sum(values)
+    total = sum_of_rows(values)
     total /= values.shape[-2]
     return total
-
-
-def _sum(values):
-    # A product with ones takes BLAS a quarter of the time of a sum.
-    return _ones(values.shape[-2], values.dtype) @ values
-
-
-@lru_cache(maxsize=8)
-def _ones(n, dtype):
-    ones = np.ones((1, n), dtype)
-    ones.setflags(write=False)
-    return ones

@@ -84,10 +84,30 @@ class MembersTerm(Term):
         gradient = back(slope * weight[:, None])
         self._add_decay(theta, gradient)
         loss = sums(weight * nll, len(self.members))
-        return np.stack([loss, np.zeros_like(loss)]), gradient
+        values = np.zeros((2, len(loss)), loss.dtype)
+        values[0] = loss
+        return values, gradient
 
     def _weights(self, rows, n):
         """Each row's share of the weight of its member, as an estimate from n rows."""
+        if self._are_weighted:
+            return self._shares(rows, n)
+        if n not in self._equal_shares:
+            self._equal_shares[n] = self._shares(rows, n)
+            self._equal_shares[n].setflags(write=False)
+        return self._equal_shares[n]
+
+    @cached_property
+    def _are_weighted(self):
+        """Whether rows differ in weight."""
+        return bool(np.ptp(self.rows.weight) > 0.0)
+
+    @cached_property
+    def _equal_shares(self):
+        """The shares where all rows have the same weight, by n."""
+        return {}
+
+    def _shares(self, rows, n):
         share = rows.weight.reshape(len(self.members), n) / self._weight_of_members[:, None]
         return (share * (self._counts / n)[:, None]).ravel().astype(rows.X.dtype)
 
@@ -98,9 +118,13 @@ class MembersTerm(Term):
 
     def _add_decay(self, theta, gradient):
         """Add the L2 term's part to the gradient."""
-        if self.l2.any():
+        if self._decays:
             slope, weights = self.network.decayed(gradient), self.network.decayed(theta)
             add_decay(slope, self._decay[:, None].astype(theta.dtype), weights)
+
+    @cached_property
+    def _decays(self):
+        return bool(self.l2.any())
 
     @cached_property
     def _decay(self):
