@@ -53,10 +53,10 @@ def in_another_process():
 @pytest.fixture
 def brief_by_default(monkeypatch):
     """Several networks are trained for nine steps at most, where it is left to the fit."""
-    from skc2c.estimators import cross_assembly
+    from skc2c.estimators import candidates, cross_assembly
 
     monkeypatch.setattr(cross_assembly, "_ENDS", (3, 9))
-    monkeypatch.setattr(cross_assembly, "_LONGEST", (9, 9))
+    monkeypatch.setattr(candidates, "_LONGEST", (9, 9))
 
 
 @pytest.fixture

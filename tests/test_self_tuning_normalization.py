@@ -8,7 +8,7 @@ from numpy.testing import assert_array_equal
 from scipy import sparse
 from tuned import draw, make, spy_on_cross_fit
 
-from skc2c.estimators import cross_assembly
+from skc2c.estimators import candidates, cross_assembly
 from skc2c.network.fourier_features import FourierFeatures
 from skc2c.network.piecewise_linear import PiecewiseLinear
 
@@ -84,8 +84,8 @@ def test_both_go_on_while_too_few_steps_tell_nothing(monkeypatch):
     rng = np.random.default_rng(0)
     X = rng.normal(size=(213, 3))
     seen = spy_on_cross_fit(monkeypatch)
-    monkeypatch.setattr(cross_assembly, "_PATIENCE", -np.inf)
-    monkeypatch.setattr(cross_assembly, "_BEHIND", -np.inf)
+    monkeypatch.setattr(candidates, "_PATIENCE", -np.inf)
+    monkeypatch.setattr(candidates, "_BEHIND", -np.inf)
     make("real", numeric_embedding=None, alpha=0.0, max_iter=15).fit(X, X[:, 0])
     ((_, found),) = seen
     n_ends = Counter(end.n_steps for end in found.ends)

@@ -15,7 +15,7 @@ from threadpoolctl import threadpool_limits
 from tuned import TASKS, N, assert_same_function, draw, make, spy_on_cross_fit
 
 from skc2c import C2C, VAT, C2CRegressor
-from skc2c.estimators import cross_assembly, training
+from skc2c.estimators import candidates, training
 from skc2c.fitting import runs
 
 each_task = pytest.mark.parametrize("task", TASKS)
@@ -189,7 +189,7 @@ def test_many_rows_are_gone_on_with_for_longer(monkeypatch):
         return cross_fit(replace(plan, ends=plan.ends[:1]), *arguments, **settings)
 
     monkeypatch.setattr(training, "cross_fit", to_the_first_end)
-    monkeypatch.setattr(cross_assembly, "_MANY_ROWS", N)
+    monkeypatch.setattr(candidates, "_MANY_ROWS", N)
     for n in (N, N + 1):
         make("real", max_iter="auto").fit(*draw("real", n))
     few, many = seen

@@ -3,42 +3,25 @@
 from dataclasses import dataclass, replace
 
 import numpy as np
-from scipy import sparse
 from sklearn.model_selection import check_cv
 
 from skc2c.data.rows import Rows
 from skc2c.estimators.assembly import batch_size
-from skc2c.estimators.embedding import embedding, embeddings
-from skc2c.estimators.normalization import asked_for
+from skc2c.estimators.candidates import candidates, rivalry
 from skc2c.estimators.targets import Units
-from skc2c.fitting import Candidate, CrossPlan
+from skc2c.fitting import CrossPlan
 from skc2c.messages import warn
-from skc2c.penalties import Noise, NoPenalty
 from skc2c.solvers import Cycles
 
 # The folds that `cv` stands for unless told otherwise.
 DEFAULT_FOLDS = 4
 # Rows that a fold needs at least, so that its loss says anything.
 _FEWEST_ROWS = 3
-# Strength of the penalty that is tried beside none: a tenth to a third of it does as well, and more
-# strengths do no better (docs/untuned.md).
-_ALPHA = 0.1
 # Steps at the ends of the cycles, each twice as long as the one before. Noisy data stop at the
 # second end, smooth data go on to the last.
 _ENDS = (50, 150, 350, 750, 1550, 3150)
-# Where candidates stop at the latest: without an embedding, with one. With an embedding networks
-# learn in fewer steps.
-_LONGEST, _LONGEST_WITH_MANY = (3150, 750), (3150, 1550)
-# Steps of L-BFGS, likewise: 200 in all, as in scikit-learn's MLP.
+# Steps of L-BFGS: 200 in all, as in scikit-learn's MLP.
 _ENDS_OF_FULL_BATCHES = (25, 75, 200)
-# A candidate goes on while its error falls by more than this part from end to end: 3 % gains 0.4 %
-# of the loss at a quarter more time, 10 % loses several (docs/untuned.md). With many rows, small
-# gains are real, and more steps are still few epochs.
-_PATIENCE, _PATIENCE_WITH_MANY = 0.06, 0.01
-_MANY_ROWS = 10_000
-# How far behind the best a candidate may be expected at its next end, as a part of the patience:
-# from further behind it is hardly ever selected.
-_BEHIND = 1 / 3
 
 
 @dataclass(frozen=True)
@@ -150,7 +133,7 @@ def assemble(estimator, ingredients, folds):
         rows=rows,
         pool=pool,
         folds=folds,
-        candidates=_candidates(estimator, ingredients, rows),
+        candidates=candidates(estimator, ingredients, rows),
         solver=solver,
         rate=solver.rates(estimator.learning_rate_init),
         ends=[],
@@ -159,8 +142,7 @@ def assemble(estimator, ingredients, folds):
         seeds=_seeds(ingredients.streams.initial, len(folds)),
         tol=estimator.tol,
         offset=targets.start(rows.y, rows.weight),
-        patience=_patience(rows),
-        behind=_BEHIND * _patience(rows),
+        **rivalry(rows),
         verbose=estimator.verbose,
     )
     ends = _ends(estimator.max_iter, ingredients.solver, plan.n_batches)
@@ -178,74 +160,3 @@ def _ends(max_iter, solver, n_batches):
         return list(_ENDS if solver.is_stochastic else _ENDS_OF_FULL_BATCHES)
     ends = Cycles().ends(max_iter * (n_batches if solver.is_stochastic else 1))
     return sorted(set(ends) - {0})
-
-
-def _candidates(estimator, ingredients, rows):
-    """Ways to train, among which the rows left out choose."""
-    fronts, alphas = _fronts(estimator, rows), _alphas(estimator, ingredients.penalty)
-    return [
-        Candidate(front, alpha, normalization, _longest(estimator, ingredients, front))
-        for front, alpha in _ways(fronts, alphas)
-        for normalization in _normalizations(estimator, ingredients, front, alpha)
-    ]
-
-
-def _ways(fronts, alphas):
-    """Layers in front, and strengths of the penalty, that go together.
-
-    The penalty is tried where the network may be rough: behind the waves, if there are any. These
-    are not tried without it as well if there are two kinds of network without it already.
-    """
-    *others, last = fronts
-    ways = [(front, alphas[0]) for front in others]
-    return ways + [(last, alpha) for alpha in (alphas if len(others) < 2 else alphas[-1:])]
-
-
-def _normalizations(estimator, ingredients, front, alpha):
-    """Normalisations to try: for plain networks with and without, unless one is asked for.
-
-    Behind an embedding, normalised networks are no better on average (docs/untuned.md). Sparse
-    rows keep a first layer that reads their entries only.
-    """
-    is_plain = not front and alpha == 0.0
-    is_possible = (
-        ingredients.solver.is_stochastic
-        and len(ingredients.layer_units) > 2  # there are hidden units
-        and not sparse.issparse(ingredients.labelled.X)
-    )
-    is_open = estimator.normalization == "auto" and is_plain and is_possible
-    return [None, "batch"] if is_open else [asked_for(estimator)]
-
-
-def _longest(estimator, ingredients, front):
-    """Steps at which a candidate stops at the latest."""
-    if isinstance(estimator.max_iter, str) and ingredients.solver.is_stochastic:
-        longest = _LONGEST_WITH_MANY if _are_many(ingredients.labelled) else _LONGEST
-        return longest[bool(front)]
-    return np.inf
-
-
-def _patience(rows):
-    return _PATIENCE_WITH_MANY if _are_many(rows) else _PATIENCE
-
-
-def _are_many(rows):
-    return len(rows) > _MANY_ROWS
-
-
-def _alphas(estimator, penalty):
-    if isinstance(penalty, NoPenalty):
-        return [0.0]
-    if isinstance(estimator.alpha, str):
-        return [0.0, _ALPHA]
-    # Noise is added at any strength, but a strength of zero stands for a plain network here.
-    return [1.0 if isinstance(penalty, Noise) else float(estimator.alpha)]
-
-
-def _fronts(estimator, rows):
-    """Layers in front of the dense ones, for each kind of network."""
-    if estimator.numeric_embedding is None:
-        return [()]
-    if estimator.numeric_embedding == "auto":
-        return [(), *embeddings(rows.X)]
-    return [embedding(rows.X, estimator.numeric_embedding)]
