@@ -177,7 +177,7 @@ TABLES = {
 # a line here makes adding such a thing an edit of several files.
 KNOWN = {
     ("estimators/autoencoder_fit.py", "squared_error"),  # what is reconstructed is real
-    ("estimators/cross_assembly.py", "Noise"),  # it has no strength to choose
+    ("estimators/candidates.py", "Noise"),  # it has no strength to choose
     ("estimators/cross_assembly.py", "Cycles"),  # several networks are measured at their ends
     ("estimators/regressor.py", "poisson"),  # a tag tells scikit-learn that targets are positive
     ("estimators/regressor.py", "quantile"),  # the parameter of that name
