@@ -25,7 +25,8 @@ def test_bins_of_distinct_values_hold_equally_many_rows(n, n_bins, rng):
     counts, _ = np.histogram(x, points)
     assert len(counts) == n_bins
     assert counts.sum() == n
-    assert counts.max() - counts.min() <= 1
+    # Of very many numbers, some are next to equal.
+    assert counts.max() - counts.min() <= max(1, 0.02 * n / n_bins)
 
 
 def test_no_row_is_at_a_kink(rng):
@@ -49,6 +50,12 @@ def test_dense_parts_have_more_bins_than_tails(rng):
     inside = np.abs(points_of(x)) < 10
     distinct = np.unique(x)
     assert np.mean(np.abs(distinct) < 10) < inside.mean() < np.mean(np.abs(x) < 10)
+
+
+def test_values_that_differ_by_rounding_are_one_value(rng):
+    x = np.repeat([0.1, 0.3, 0.7], 40)
+    noisy = x * (1.0 + 4e-16 * rng.integers(-3, 4, size=x.size))
+    assert_allclose(points_of(np.append(noisy, 2.0)), [0.0, 0.2, 0.5, 1.35, 2.65], atol=1e-12)
 
 
 def test_columns_of_two_values_are_not_embedded(rng):

@@ -18,6 +18,8 @@ _ONE_FREQUENCY = (0.4,)
 # In all columns, no more than leaves features in memory.
 _BINS_BY_ROOT = 0.4
 _FEWEST_BINS, _MOST_BINS, _MOST_IN_ALL = 12, 24, 400
+# Values that differ by less than this part of the range, as by rounding, are one value.
+_FINEST = 1e-8
 
 
 def embeddings(X):
@@ -85,7 +87,10 @@ def _breakpoints(x, n_bins):
     So a value that most rows have does not take all bins for itself, and dense parts still have
     more bins than the tails. Ends lie halfway between two values, so that no row is at a kink.
     """
-    values, counts = np.unique(x.astype(np.float64), return_counts=True)
+    x = x.astype(np.float64)
+    cells = np.round((x - x.min()) / (_FINEST * np.ptp(x)))
+    _, first, counts = np.unique(cells, return_index=True, return_counts=True)
+    values = x[first]
     values = np.concatenate([[2 * values[0] - values[1]], values, [2 * values[-1] - values[-2]]])
     share = np.cumsum(np.sqrt(counts))
     inner = 1 + np.searchsorted(share, share[-1] * np.arange(1, n_bins) / n_bins)
