@@ -202,10 +202,20 @@ def test_many_rows_are_gone_on_with_for_longer(monkeypatch):
 
 @pytest.mark.parametrize("task", ["multiclass", "real"])
 def test_features_may_be_computed_in_each_step(task, monkeypatch):
+    kept, behind = [], runs._behind
+
+    def seen(*arguments):
+        kept.append(behind(*arguments) is not None)
+        return behind(*arguments)
+
+    monkeypatch.setattr(runs, "_behind", seen)
     X, y = draw(task)
     before = make(task).fit(X, y)
+    assert all(kept)
     monkeypatch.setattr(runs, "_MOST_NUMBERS", 0)
+    kept.clear()
     assert_same_function(make(task).fit(X, y), before)
+    assert not all(kept)
 
 
 @each_solver
