@@ -39,13 +39,13 @@ def test_each_of_a_few_values_has_a_bin_of_its_own():
 
 
 def test_a_value_that_most_rows_have_leaves_bins_to_the_others(rng):
-    """Two thirds of the bins, where a plain quantile would leave one of twelve, rounded down."""
+    """Three quarters of the bins: plain quantiles would leave them one of twelve."""
     x = np.concatenate([np.zeros(900), rng.uniform(1, 2, size=100)])
     assert (points_of(x) > 0.9).sum() >= 9
 
 
 def test_dense_parts_have_more_bins_than_tails(rng):
-    """Integers that follow a bell curve: more bins than distinct values, fewer than rows."""
+    """A larger part of the bins than of the distinct values, and a smaller one than of the rows."""
     x = np.round(10 * rng.normal(size=1600))
     inside = np.abs(points_of(x)) < 10
     distinct = np.unique(x)

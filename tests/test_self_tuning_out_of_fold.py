@@ -189,10 +189,10 @@ VARIANTS = {
 
 # With these a network learns noise by heart in a few epochs.
 EAGER = {
-    "hidden_layer_sizes": (20,),
+    "hidden_layer_sizes": (40,),
     "batch_size": 20,
     "max_iter": 10,
-    "learning_rate_init": 0.08,
+    "learning_rate_init": 0.03,
 }
 
 
@@ -224,7 +224,7 @@ def test_this_noise_would_be_known_by_heart(task):
     everything = np.arange(120)
     leaking = [(everything, everything)] * 2
     known = make(task, **EAGER, cv=leaking).fit(X, y)
-    assert known.oob_score_ > (0.65 if task == "binary" else 0.4)
+    assert known.oob_score_ > (0.75 if task == "binary" else 0.4)
 
 
 def with_folds(seen):

@@ -66,11 +66,13 @@ def in_line(embeddings, n_features):
 
 
 def _embeddings(estimator):
-    columns, found = estimator.embedding_columns_, []
+    if estimator.embedding_columns_ is None:
+        return []
+    columns, found = tuple(estimator.embedding_columns_.tolist()), []
     if estimator.embedding_breakpoints_ is not None:
         points = tuple(tuple(own.tolist()) for own in estimator.embedding_breakpoints_)
-        found.append(PiecewiseLinear(columns=tuple(columns.tolist()), breakpoints=points))
+        found.append(PiecewiseLinear(columns=columns, breakpoints=points))
     if estimator.embedding_frequencies_ is not None:
         frequencies = tuple(estimator.embedding_frequencies_.tolist())
-        found.append(FourierFeatures(columns=tuple(columns.tolist()), frequencies=frequencies))
+        found.append(FourierFeatures(columns=columns, frequencies=frequencies))
     return found

@@ -20,11 +20,9 @@ def side_by_side(networks):
     parts : (list of ndarray, list of ndarray)
         Its kernels and biases: the output is the weighted sum of the networks' outputs.
     """
-    one, n_features = networks[0][0], networks[0][0].n_features
-    front = in_line({layer for one, _, _ in networks for layer in one.front}, n_features)
-    places = [_places(one.front, front, n_features) for one, _, _ in networks]
-    n_behind = front[-1].n_out if front else n_features
-    unpacked = [one.unpack(theta) for one, theta, _ in networks]
+    first = networks[0][0]
+    front = in_line({layer for one, _, _ in networks for layer in one.front}, first.n_features)
+    unpacked = [_behind(front, one, theta) for one, theta, _ in networks]
     weights = [weight for _, _, weight in networks]
     depth = len(unpacked[0][0])
     coefs, intercepts = [], []
@@ -35,28 +33,21 @@ def side_by_side(networks):
         if is_last:
             kernels = [w * kernel for w, kernel in zip(weights, kernels, strict=True)]
             biases = [w * bias for w, bias in zip(weights, biases, strict=True)]
-        if is_first:
-            kernels = [
-                _spread(kernel, own, n_behind) for kernel, own in zip(kernels, places, strict=True)
-            ]
         coefs.append(_joined(kernels, is_first, is_last))
         intercepts.append(sum(biases) if is_last else np.concatenate(biases))
-    units = (n_features, *(len(bias) for bias in intercepts))
-    return Network(units, one.activation, front), (coefs, intercepts)
+    units = (first.n_features, *(len(bias) for bias in intercepts))
+    return Network(units, first.activation, front), (coefs, intercepts)
 
 
-def _places(own, front, n_features):
-    """Where the features behind a network's own embeddings are behind all of them."""
-    kept = [layer for layer in front if type(layer) in map(type, own)]
-    further = [np.arange(layer.n_in, layer.n_out) for layer in kept]
-    return np.concatenate([np.arange(n_features), *further])
-
-
-def _spread(kernel, places, n_behind):
-    """A kernel on all features: a network without an embedding has no weights on it."""
+def _behind(front, network, theta):
+    """Kernels and biases of a network behind all embeddings: it has no weights on others' ones."""
+    (kernel, *coefs), intercepts = network.unpack(theta)
+    kinds = set(map(type, network.front))
+    further = [np.arange(layer.n_in, layer.n_out) for layer in front if type(layer) in kinds]
+    n_behind = front[-1].n_out if front else network.n_features
     spread = np.zeros((n_behind, kernel.shape[1]))
-    spread[places] = kernel
-    return spread
+    spread[np.concatenate([np.arange(network.n_features), *further])] = kernel
+    return [spread, *coefs], intercepts
 
 
 def _joined(kernels, is_first, is_last):
