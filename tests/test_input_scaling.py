@@ -141,7 +141,12 @@ def test_quartiles_are_values_that_occur(n, rng):
     low, middle, high = np.quantile(X, [0.25, 0.5, 0.75], axis=0, method="inverted_cdf")
     layer = fitted(X)
     assert_array_equal(layer.center, middle)
-    expected = np.where(high > low, high - low, np.ptp(X, axis=0) / 2)
+    distance = np.abs(X - middle)
+    if n > 1:
+        others = [np.quantile(d[d > 0], 0.5, method="inverted_cdf") for d in distance.T]
+    else:
+        others = np.zeros(2)
+    expected = np.maximum(high - low, others)
     known = expected > 0
     assert_allclose(layer.scale[known], 1 / expected[known], rtol=1e-12)
     assert_array_equal(layer.scale[~known], 0.0)
@@ -173,7 +178,7 @@ def test_order_of_rows_does_not_matter(rng):
     assert_array_equal(one.scale, other.scale)
 
 
-def test_mostly_constant_columns_take_half_the_median_distance_of_the_others():
+def test_mostly_constant_columns_take_the_median_distance_of_the_others():
     """Of which the quartiles are equal: the interquartile range would be zero."""
     X = np.zeros((100, 3))
     X[:10, 0] = 1.0  # a rare indicator
@@ -181,7 +186,26 @@ def test_mostly_constant_columns_take_half_the_median_distance_of_the_others():
     X[:90, 2] = 7.0  # a frequent one, of 0 and 7
     layer = fitted(X)
     assert_array_equal(layer.center, [0.0, 0.0, 7.0])
-    assert_allclose(layer.scale, [2.0, 2 / 3, 2 / 7], rtol=1e-13)
+    assert_allclose(layer.scale, [1.0, 1 / 3, 1 / 7], rtol=1e-13)
+
+
+@pytest.mark.parametrize("n_ones", range(1, 100))
+def test_unit_of_zeros_and_ones_is_one_however_rare_they_are(n_ones):
+    X = (np.arange(100) < n_ones).astype(float)[:, None]
+    assert_array_equal(fitted(X).scale, [1.0])
+
+
+@pytest.mark.parametrize("n_blank", range(0, 200, 7))
+def test_unit_does_not_collapse_near_the_share_at_which_the_quartiles_become_equal(n_blank, rng):
+    """With 74 % of zeros the interquartile range is a small number, with 76 % it is zero."""
+    X = 1.0 + rng.uniform(size=(200, 1))
+    X[:n_blank] = 0.0
+    others = X[n_blank:, 0]
+    low, center, high = np.quantile(X, [0.25, 0.5, 0.75], method="inverted_cdf")
+    distance = np.abs(X - center)
+    expected = max(high - low, np.quantile(distance[distance > 0], 0.5, method="inverted_cdf"))
+    assert_allclose(fitted(X).scale, 1.0 / expected, rtol=1e-12)
+    assert expected >= np.ptp(others) / 5
 
 
 def test_an_outlier_does_not_change_the_unit_of_a_mostly_constant_column(rng):
@@ -190,7 +214,7 @@ def test_an_outlier_does_not_change_the_unit_of_a_mostly_constant_column(rng):
     scale = fitted(X).scale
     X[np.argmax(X)] *= 1e12
     assert_array_equal(fitted(X).scale, scale)
-    assert_allclose(scale, 2.0 / np.median(X[X > 0.0]), rtol=1e-13)
+    assert_allclose(scale, 1.0 / np.median(X[X > 0.0]), rtol=1e-13)
 
 
 def test_in_a_mostly_constant_column_too_a_weight_is_a_repetition(rng):

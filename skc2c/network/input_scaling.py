@@ -134,11 +134,11 @@ def _finite(values, dtype):
 def robust_scaling(X, weight):
     """Center and scale of the columns of X, from their weighted quartiles.
 
-    Dense columns are centred at the median, and the unit is the interquartile range. A column whose
-    quartiles are equal has the same value in most rows: there the unit is half the median
-    distance from that value, of the rows that have another one. For zeros and ones it is a half.
-    A constant column is left out. Sparse columns are not centred, so that zeros stay zeros, and
-    their unit is the largest magnitude.
+    Dense columns are centred at the median. Their unit is the interquartile range or, if larger,
+    the median distance from the median of the rows that are not there: a column that has one
+    value in most rows may have quartiles that are equal, or nearly so, and rows far away from
+    them. For zeros and ones the unit is one. A constant column is left out. Sparse columns are
+    not centred, so that zeros stay zeros, and their unit is the largest magnitude.
 
     Parameters
     ----------
@@ -154,11 +154,9 @@ def robust_scaling(X, weight):
         largest = np.asarray(abs(X).max(axis=0).todense()).ravel().astype(np.float64)
         return InputScaling(center=np.zeros(X.shape[1]), scale=_inverse(largest))
     low, center, high = _quantiles(X, weight[:, None], (0.25, 0.5, 0.75))
-    # A half of each difference first: the whole may overflow.
-    scale = _inverse(high / 2.0 - low / 2.0) / 2.0
-    same = high == low
-    scale[same] = _inverse(_half_of_distance(X[:, same], center[same], weight))
-    return InputScaling(center=center, scale=scale)
+    # Halves of the differences first: the whole may overflow.
+    half = np.maximum(high / 2.0 - low / 2.0, _half_of_distance(X, center, weight))
+    return InputScaling(center=center, scale=_inverse(half) / 2.0)
 
 
 def _half_of_distance(X, center, weight):
