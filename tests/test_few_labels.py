@@ -14,6 +14,7 @@ from skc2c.data.rows import Rows
 from skc2c.estimators import training
 from skc2c.estimators.confidence import confidence
 from skc2c.estimators.worth_of_unlabeled import do_good, do_harm
+from skc2c.fitting import loss_of
 from skc2c.likelihoods import Bernoulli, Gaussian
 from skc2c.network.input_scaling import robust_scaling, standard_scaling
 
@@ -203,6 +204,20 @@ def test_a_little_more_loss_is_no_harm_if_more_rows_are_right(rng):
     # By its loss alone it would be.
     assert do_harm(SimpleNamespace(score=lambda *_: 0.5), plan, with_rows, alone)
     assert not do_harm(BINARY, plan, with_rows, alone)
+
+
+def test_fewer_rows_right_are_harm_however_small_the_loss(rng):
+    """All rows but one become more certain, and rightly so; one changes sides."""
+    plan, alone, _ = judged(rng, 0.5)
+    sign = 2.0 * plan.rows.y - 1.0
+    with_rows = alone + 3.0 * sign
+    right = np.argmax(alone[:, 0] * sign[:, 0])
+    with_rows[np.sign(alone) != sign] = alone[np.sign(alone) != sign]
+    with_rows[right] = -0.1 * sign[right]
+    rows = plan.rows
+    assert accuracy(with_rows, rows.y, rows.weight) < accuracy(alone, rows.y, rows.weight)
+    assert loss_of(plan, with_rows) < 0.9 * loss_of(plan, alone)
+    assert do_harm(BINARY, plan, with_rows, alone)
 
 
 def test_more_loss_by_a_standard_error_is_harm_however_many_rows_are_right(rng):

@@ -22,12 +22,12 @@ def can_judge(folds):
 def do_harm(targets, plan, outputs, outputs_alone):
     """Whether the rows without a label do harm to a classifier.
 
-    They do if the loss is larger with them by more than a standard error of the difference, or by
-    however little unless more rows are right. Where rows of a class lie together they help by far;
-    elsewhere they may do much harm of which few labels show little (docs/semi_supervised.md). The
-    losses are those at the best `confidence` of each: networks that are led to be certain where
-    they have no label are too certain, and what they have learned shows only when their outputs are
-    shrunk.
+    They do if fewer rows are right with them, if the loss is larger by more than a standard error
+    of the difference, or if it is larger at all and no more rows are right. Where rows of a class
+    lie together they help by far; elsewhere they may do much harm of which few labels show little
+    (docs/semi_supervised.md). The losses are those at the best `confidence` of each: networks that
+    are led to be certain where they have no label are too certain, and what they have learned shows
+    only when their outputs are shrunk.
 
     Parameters
     ----------
@@ -40,9 +40,11 @@ def do_harm(targets, plan, outputs, outputs_alone):
     -------
     harm : bool
     """
+    gained = _score(targets, plan, outputs) - _score(targets, plan, outputs_alone)
+    if gained < 0.0:
+        return True
     with_rows, alone = (confidence(plan, h) * h for h in (outputs, outputs_alone))
-    more_are_right = _score(targets, plan, outputs) > _score(targets, plan, outputs_alone)
-    return _is_larger(plan, with_rows, alone, n_errors=1.0 if more_are_right else 0.0)
+    return _is_larger(plan, with_rows, alone, n_errors=1.0 if gained > 0.0 else 0.0)
 
 
 def _score(targets, plan, outputs):

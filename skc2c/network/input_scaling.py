@@ -13,6 +13,8 @@ from skc2c.network.layer import Record, dense
 # Beyond this many units a value hardly moves on: as RealMLP (Holzmueller et al., 2024) and
 # skrub.SquashingScaler have it.
 MAX_ABSOLUTE = 3.0
+# Numbers whose quantiles are taken at a time: sorting needs several times their memory.
+_BLOCK_NUMBERS = 2**18
 # Units from the center beyond which scaled values are not told apart when the scaling is undone.
 _FARTHEST = 10.0
 
@@ -153,17 +155,24 @@ def robust_scaling(X, weight):
     if sparse.issparse(X):
         largest = np.asarray(abs(X).max(axis=0).todense()).ravel().astype(np.float64)
         return InputScaling(center=np.zeros(X.shape[1]), scale=_inverse(largest))
-    low, center, high = _quantiles(X, weight[:, None], (0.25, 0.5, 0.75))
-    # Halves of the differences first: the whole may overflow.
-    half = np.maximum(high / 2.0 - low / 2.0, _half_of_distance(X, center, weight))
+    width = max(1, _BLOCK_NUMBERS // len(X))
+    starts = range(0, X.shape[1], width)
+    blocks = [_center_and_half_unit(X[:, i : i + width], weight[:, None]) for i in starts]
+    center, half = np.concatenate(blocks, axis=1)
     return InputScaling(center=center, scale=_inverse(half) / 2.0)
 
 
-def _half_of_distance(X, center, weight):
-    """Half the median distance of each column from its center, of the rows that are not there."""
+def _center_and_half_unit(X, weight):
+    """Median of each column, and half of its unit: the whole may overflow."""
+    low, center, high = _quantiles(X, weight, (0.25, 0.5, 0.75))
+    half = high / 2.0 - low / 2.0
     distance = np.abs(X / 2.0 - center / 2.0)
-    (median,) = _quantiles(distance, weight[:, None] * (distance > 0.0), (0.5,))
-    return median
+    others = weight * (distance > 0.0)
+    # Their median is within the interquartile range if half of them are, which needs no sorting.
+    is_far = 2.0 * (others * (distance <= half)).sum(axis=0) < others.sum(axis=0)
+    (median,) = _quantiles(distance[:, is_far], others[:, is_far], (0.5,))
+    half[is_far] = np.maximum(half[is_far], median)
+    return center, half
 
 
 def standard_scaling(X, weight):
@@ -194,25 +203,14 @@ def standard_scaling(X, weight):
 # How to scale, by name.
 SCALINGS = {"robust": robust_scaling, "standard": standard_scaling}
 
-# Numbers whose quantiles are taken at a time: sorting needs several times their memory.
-_BLOCK_NUMBERS = 2**18
-
 
 def _quantiles(X, weight, shares):
     """For each share, the smallest value of each column with so much of the weight up to it.
 
     So a row of weight two counts exactly as two rows. The weights are (n, 1) or (n, D).
     """
-    n, D = X.shape
-    weight = np.broadcast_to(weight, X.shape)
-    width = max(1, _BLOCK_NUMBERS // n)
-    parts = [np.s_[:, i : i + width] for i in range(0, D, width)]
-    blocks = [_quantiles_of_block(X[part], weight[part], shares) for part in parts]
-    return np.concatenate(blocks, axis=1) if blocks else np.empty((len(shares), 0))
-
-
-def _quantiles_of_block(X, weight, shares):
     order = np.argsort(X, axis=0, kind="stable")
+    weight = np.broadcast_to(weight, X.shape)
     below = np.cumsum(np.take_along_axis(weight, order, 0), axis=0, dtype=np.float64)
     columns = np.arange(X.shape[1])
     found = []
