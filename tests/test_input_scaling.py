@@ -6,7 +6,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from scipy import sparse
 from sklearn.preprocessing import StandardScaler
 
-from skc2c.network import Network
+from skc2c.network import Network, input_scaling
 from skc2c.network.input_scaling import InputScaling, robust_scaling, standard_scaling
 
 
@@ -193,6 +193,18 @@ def test_mostly_constant_columns_take_the_median_distance_of_the_others():
 def test_unit_of_zeros_and_ones_is_one_however_rare_they_are(n_ones):
     X = (np.arange(100) < n_ones).astype(float)[:, None]
     assert_array_equal(fitted(X).scale, [1.0])
+
+
+@pytest.mark.parametrize("n_numbers", [1, 120, 250])
+def test_columns_are_taken_in_blocks(monkeypatch, rng, n_numbers):
+    """One, two or four columns of thirteen at a time."""
+    X = rng.poisson(0.5, size=(60, 13)) * rng.uniform(1.0, 9.0, size=13)
+    weight = rng.uniform(1.0, 2.0, size=60)
+    whole = fitted(X, weight)
+    monkeypatch.setattr(input_scaling, "_BLOCK_NUMBERS", n_numbers)
+    in_blocks = fitted(X, weight)
+    assert_array_equal(in_blocks.center, whole.center)
+    assert_array_equal(in_blocks.scale, whole.scale)
 
 
 @pytest.mark.parametrize("n_blank", range(0, 200, 7))

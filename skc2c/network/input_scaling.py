@@ -170,8 +170,7 @@ def _center_and_half_unit(X, weight):
     others = weight * (distance > 0.0)
     # Their median is within the interquartile range if half of them are, which needs no sorting.
     is_far = 2.0 * (others * (distance <= half)).sum(axis=0) < others.sum(axis=0)
-    (median,) = _quantiles(distance[:, is_far], others[:, is_far], (0.5,))
-    half[is_far] = np.maximum(half[is_far], median)
+    (half[is_far],) = _quantiles(distance[:, is_far], others[:, is_far], (0.5,))
     return center, half
 
 
