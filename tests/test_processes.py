@@ -4,7 +4,9 @@ import os
 
 import joblib
 import numpy as np
+import pytest
 
+from skc2c.machine import processes
 from skc2c.machine.processes import InProcesses, n_processes
 
 
@@ -38,8 +40,10 @@ def doubled(array):
     return array.sum()
 
 
-def test_large_arrays_may_be_changed_in_place():
+@pytest.mark.parametrize("mapped", [None, "1M"])
+def test_large_arrays_may_be_changed_in_place(monkeypatch, mapped):
     """Such as the parameters of wide networks, of which a step changes each."""
-    ones = np.ones(300_000)  # more than joblib sends with the piece
+    monkeypatch.setattr(processes, "_MAPPED", mapped)
+    ones = np.ones(300_000)  # more than a megabyte
     assert InProcesses(2)(doubled, [ones, ones]) == [600_000, 600_000]
     assert ones.sum() == 300_000

@@ -1,5 +1,8 @@
 """Several fits side by side: their training, their ends, and the mix that is selected."""
 
+import pickle
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from cross_plans import SOLVERS, WAVES, each_solver, make_plan
@@ -47,19 +50,38 @@ SHAPES = {
 }
 
 
+def shaped_plan(solver, changes):
+    plan = make_plan(solver, ends=[1, 2, 4], **changes)
+    rows = plan.rows
+    return replace(plan, rows=Rows(rows.X, rows.y[:, : plan.n_outputs], rows.weight))
+
+
 @pytest.mark.parametrize("changes", SHAPES.values(), ids=SHAPES)
 @each_solver
 def test_the_result_does_not_depend_on_how_many_runs_go_on_at_once(changes, solver):
-    if changes.get("loss") == "poisson":
-        rows = make_plan(solver, **changes).rows
-        changes = changes | {"rows": Rows(rows.X, rows.y[:, :1], rows.weight)}
-    changes = {"ends": [1, 2, 4], **changes}
-    expected = cross_fit(make_plan(solver, **changes))
+    expected = cross_fit(shaped_plan(solver, changes))
     for n in (3, 50):
-        found = cross_fit(make_plan(solver, **changes), n_at_once=n)
+        found = cross_fit(shaped_plan(solver, changes), n_at_once=n)
         assert_same_ends(found.ends, expected.ends)
         assert_array_equal(found.weights, expected.weights)
         assert found.loss == expected.loss
+
+
+@pytest.mark.parametrize("changes", SHAPES.values(), ids=SHAPES)
+@each_solver
+def test_other_processes_get_copies_and_send_back_no_rows(changes, solver):
+    plan = shaped_plan(solver, changes)
+    rows = plan.rows.X.tobytes()
+
+    def over_runs(function, runs):
+        sent = [pickle.dumps(run) for run in runs]
+        back = [pickle.dumps(function(pickle.loads(run))) for run in sent]
+        assert all(rows in run for run in sent)
+        assert not any(rows in run for run in back)
+        return map(pickle.loads, back)
+
+    found = cross_fit(plan, over_runs, n_at_once=3)
+    assert_same_ends(found.ends, cross_fit(plan).ends)
 
 
 @pytest.mark.parametrize(

@@ -94,6 +94,15 @@ class Run:
         """Loss of each member in an epoch that has begun: lists of one value, or empty ones."""
         return [[] for _ in self.members]
 
+    def progress(self):
+        """What training has changed, to be handed to `resume`: small beside the run itself."""
+        return {name: getattr(self, name) for name in (*self._changing, "curves", "n_steps")}
+
+    def resume(self, progress):
+        """Go on from where a copy of this run has come to, maybe in another process."""
+        self.__dict__.update(progress)
+        self._prepare()
+
     def keep(self, candidates):
         """Go on with some of the candidates only; say whether there are any."""
         self._restrict([c for c in self.candidates if c in candidates], self.folds)
@@ -125,6 +134,8 @@ class Run:
 class SideBySide(Run):
     """Members that a stochastic solver trains in one pass."""
 
+    _changing = "theta", "solver_state", "position", "probe", "orders", "losses"
+
     def __init__(self, plan, candidates, folds):
         super().__init__(plan, candidates, folds)
         k, dtype = len(self.members), plan.rows.X.dtype
@@ -134,6 +145,19 @@ class SideBySide(Run):
         self.features = _behind(self.front, plan.rows)
         self.solver_state, self.position, self.losses = None, None, []
         self._prepare()
+
+    def __getstate__(self):
+        """Without what `_prepare` makes of the rest."""
+        made = "network", "step", "objective", "deal"
+        return {name: value for name, value in self.__dict__.items() if name not in made}
+
+    def __setstate__(self, state):
+        self.__dict__.update(state)
+        self._prepare()
+
+    def progress(self):
+        self._drop_all_but(list(range(len(self.members))))
+        return super().progress()
 
     def _network(self, k):
         return Members(*self._shape, k=k)
@@ -193,6 +217,8 @@ class SideBySide(Run):
 
 class OneByOne(Run):
     """Members that a full-batch solver trains one after another."""
+
+    _changing = ("thetas",)
 
     def __init__(self, plan, candidates, folds):
         super().__init__(plan, candidates, folds)

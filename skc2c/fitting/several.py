@@ -95,9 +95,8 @@ def cross_fit(plan, over_runs=map, n_at_once=1, after=None):
         for stop in plan.ends:
             if not runs:
                 break
-            advanced = _advance_all(_divided(runs, n_at_once), stop, over_runs)
-            runs, trained = zip(*advanced, strict=True)
-            found = ends_of(plan, stop, trained)
+            runs = _divided(runs, n_at_once)
+            found = ends_of(plan, stop, _advance_all(runs, stop, over_runs))
             ends.extend(found)
             if after is not None and after(_mix(plan, ends, interrupted)):
                 break
@@ -122,15 +121,23 @@ def _divided(runs, n):
 
 
 def _advance_all(runs, stop, over_runs):
-    """Train runs up to a step: of the last candidates, which are the costliest, first."""
-    advanced = list(over_runs(partial(_advance, stop=stop), runs[::-1]))
-    return advanced[::-1]
+    """Train runs up to a step: those of the last candidates, which are the costliest, first.
+
+    Returns
+    -------
+    trained : list of dict
+        As `Run.advance` returns them.
+    """
+    advanced = list(over_runs(partial(_advance, stop=stop), runs[::-1]))[::-1]
+    for run, (progress, _) in zip(runs, advanced, strict=True):
+        run.resume(progress)
+    return [trained for _, trained in advanced]
 
 
 def _advance(run, stop):
-    """Train a run up to a step: the run, which may have been another process's, and its members."""
+    """Train a run up to a step, maybe in another process: what it changes, and its members."""
     trained = run.advance(stop)
-    return run, trained
+    return run.progress(), trained
 
 
 def _ahead_of_twins(ends):
