@@ -2,7 +2,6 @@
 
 from joblib import Parallel, delayed, effective_n_jobs
 
-
 # Arrays beyond this are mapped from a file, others sent. With joblib's one megabyte, making and
 # removing the files took up to a tenth of a fit to 1,700 rows.
 _MAPPED = "64M"
