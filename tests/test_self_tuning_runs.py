@@ -15,7 +15,7 @@ from threadpoolctl import threadpool_limits
 from tuned import TASKS, N, assert_same_function, draw, make, spy_on_cross_fit
 
 from skc2c import C2C, VAT, C2CRegressor
-from skc2c.estimators import candidates, training
+from skc2c.estimators import candidates, cross_assembly, training
 from skc2c.fitting import runs
 
 each_task = pytest.mark.parametrize("task", TASKS)
@@ -195,9 +195,19 @@ def test_many_rows_are_gone_on_with_for_longer(monkeypatch):
     few, many = seen
     assert (few.patience, many.patience) == (0.06, 0.01)
     assert (few.behind, many.behind) == pytest.approx((0.02, 0.01 / 3))
-    for plan, longest in ((few, 750), (many, 1550)):
+    for plan, longest in ((few, (3150, 750)), (many, (750, 1550))):
         steps = {bool(c.front): c.max_steps for c in plan.candidates}
-        assert steps == {False: 3150, True: longest}
+        assert steps == dict(zip((False, True), longest, strict=True))
+
+
+@pytest.mark.parametrize(("many", "longest"), [(N, 3150), (N - 1, 1550)])
+def test_networks_without_rivals_behind_embeddings_go_on_for_longer(monkeypatch, many, longest):
+    seen = spy_on_cross_fit(monkeypatch)
+    monkeypatch.setattr(candidates, "_MANY_ROWS", many)
+    monkeypatch.setattr(cross_assembly, "_ENDS", (2,))
+    make("real", max_iter="auto", numeric_embedding=None).fit(*draw("real", N))
+    ((plan, _),) = seen
+    assert {c.max_steps for c in plan.candidates} == {longest}
 
 
 @pytest.mark.parametrize("task", ["multiclass", "real"])

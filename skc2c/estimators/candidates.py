@@ -13,7 +13,10 @@ from skc2c.penalties import Noise, NoPenalty
 _ALPHA = 0.1
 # Where candidates stop at the latest: without an embedding, with one. With an embedding networks
 # learn in fewer steps.
-_LONGEST, _LONGEST_WITH_MANY = (3150, 750), (3150, 1550)
+_LONGEST = 3150, 750
+# The same with many rows, where a fit would else take longer than scikit-learn's MLP on one of
+# four sets. Networks without an embedding go as far as those with one if there are no others.
+_LONGEST_WITH_MANY = 750, 1550
 # A candidate goes on while its error falls by more than this part from end to end: 3 % gains 0.4 %
 # of the loss at a quarter more time, 10 % loses several (docs/untuned.md). With many rows, small
 # gains are real, and more steps are still few epochs.
@@ -42,7 +45,7 @@ def candidates(estimator, ingredients, rows):
     """
     fronts, alphas = _fronts(estimator, rows), _alphas(estimator, ingredients.penalty)
     return [
-        Candidate(front, alpha, normalization, _longest(estimator, ingredients, front))
+        Candidate(front, alpha, normalization, _longest(estimator, ingredients, front, fronts))
         for front, alpha in _ways(fronts, alphas)
         for normalization in _normalizations(estimator, ingredients, front, alpha)
     ]
@@ -81,12 +84,13 @@ def _normalizations(estimator, ingredients, front, alpha):
     return [None, "batch"] if is_open else [asked_for(estimator)]
 
 
-def _longest(estimator, ingredients, front):
+def _longest(estimator, ingredients, front, fronts):
     """Steps at which a candidate stops at the latest."""
-    if isinstance(estimator.max_iter, str) and ingredients.solver.is_stochastic:
-        longest = _LONGEST_WITH_MANY if _are_many(ingredients.labelled) else _LONGEST
-        return longest[bool(front)]
-    return np.inf
+    if not (isinstance(estimator.max_iter, str) and ingredients.solver.is_stochastic):
+        return np.inf
+    if _are_many(ingredients.labelled):
+        return _LONGEST_WITH_MANY[bool(front) or len(fronts) == 1]
+    return _LONGEST[bool(front)]
 
 
 def _are_many(rows):

@@ -109,8 +109,8 @@ learning_rate_init : float, default=0.01
 
 max_iter : int or 'auto', default='auto'
     Largest number of epochs of Adam (passes over the rows), or of iterations of L-BFGS. With
-    several networks, ``'auto'`` trains for up to 3150 steps of Adam, whatever the number of
-    rows; with one, for up to 200 iterations.
+    several networks, ``'auto'`` trains for up to 3150 steps of Adam, or 1550 with more than
+    10,000 rows; with one, for up to 200 iterations.
 
 shuffle : bool, default=True
     Whether to shuffle the rows before each epoch of Adam.
