@@ -71,8 +71,8 @@ class C2CAutoencoder(FittedAutoencoder):
         How the features are scaled. None: they are used as they are, as in
         `~sklearn.decomposition.PCA`, so that those of large variance count most. ``'robust'``:
         each feature is centred at its median, divided by its interquartile range and smoothly
-        clipped to the range (-3, 3); scaled rows are reconstructed, and `inverse_transform` undoes
-        the scaling, at most 10 interquartile ranges away from the median.
+        clipped to the range (-3, 3), as in `C2CClassifier`; scaled rows are reconstructed, and
+        `inverse_transform` undoes the scaling, at most 10 of these units away from the median.
 
     l2 : float, default=0.1
         Strength of the weight decay: ``l2 / (2 n) ||weights||^2`` is added to the mean loss of the
