@@ -143,6 +143,27 @@ def test_dropping_candidates_leaves_the_others_as_if_alone(kind, penalty, n_pool
     assert not together.keep([])
 
 
+@pytest.mark.parametrize("penalty", [C2C(), Ladder()], ids=str)
+@pytest.mark.parametrize("kind", [SideBySide, OneByOne])
+def test_a_run_goes_on_from_where_a_copy_has_come_to(kind, penalty):
+    """As if there had been no copies: midway through an epoch, and then without a candidate."""
+    solver = "adam" if kind is SideBySide else "lbfgs"
+    settings = {"penalty": penalty, "candidates": STRENGTHS}
+    run, alone = (kind(make_plan(solver, **settings), STRENGTHS, [0, 1]) for _ in range(2))
+    for stop in (3, 7):
+        other = pickle.loads(pickle.dumps(run))
+        other.advance(stop)
+        run.resume(other.progress())
+        alone.advance(stop)
+    for each in (run, alone):
+        each.keep(STRENGTHS[1:])
+    found, expected = train(run, 13), train(alone, 13)
+    assert list(found) == list(expected)
+    for member in found:
+        assert_array_equal(found[member][1], expected[member][1])
+        assert found[member][2] == expected[member][2]
+
+
 @pytest.mark.parametrize("solver", SOLVERS)
 def test_candidates_of_a_fold_have_the_same_luck(solver):
     """What differs between strengths is not chance: two equal ones are the same to the bit."""
