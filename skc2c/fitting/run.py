@@ -1,0 +1,121 @@
+"""A run: members of one shape that are trained together."""
+
+from copy import copy
+
+import numpy as np
+
+from skc2c.fitting.members_objective import rows_of
+from skc2c.network import Network
+from skc2c.network.folding import fold
+
+
+class Run:
+    """Some candidates, each with a network for each of some folds.
+
+    Parameters
+    ----------
+    plan : CrossPlan
+    candidates : list of Candidate
+        With the same layers in front and the same normalisation.
+    folds : list of int
+    """
+
+    def __init__(self, plan, candidates, folds):
+        self.plan, self.candidates, self.folds = plan, list(candidates), list(folds)
+        self.front, self.normalization = candidates[0].front, candidates[0].normalization
+        self.n_steps = 0
+        self.curves = {member: [] for member in self.members}
+        self.initial, self.probe, *self.orders = (self._streams() for _ in range(4))
+
+    @property
+    def members(self):
+        """Candidate and fold of each member."""
+        return [(candidate, fold) for candidate in self.candidates for fold in self.folds]
+
+    def _streams(self):
+        """A generator for each member, the same for all candidates of a fold."""
+        seeds = {fold: self.plan.seeds[fold].spawn(1)[0] for fold in self.folds}
+        return [np.random.default_rng(seeds[fold]) for _, fold in self.members]
+
+    @property
+    def single(self):
+        """The network of each member."""
+        return Network(*self._shape)
+
+    @property
+    def _shape(self):
+        plan = self.plan
+        return plan.layer_units, plan.activation, self.front, self.normalization
+
+    def _initial_parameters(self):
+        """Parameters of each member to start from, in the dtype of the rows."""
+        settings = self.plan.rows.X.dtype, self.plan.init_scale
+        thetas = [self.single.initialize(rng, *settings) for rng in self.initial]
+        if self.plan.offset is None:
+            return thetas
+        return [self.single.shifted(theta, self.plan.offset) for theta in thetas]
+
+    def advance(self, stop):
+        """Train until so many steps have been taken.
+
+        Returns
+        -------
+        trained : dict
+            From each member to its network, parameters and curve, as in `End`.
+        """
+        # Members may diverge: their loss is infinite then, and others are chosen.
+        with np.errstate(over="ignore", invalid="ignore"):
+            self._train(stop)
+            self.n_steps = stop
+            parts = zip(self.members, self._parameters(), self._unfinished(), strict=True)
+            return {
+                member: (*self._fitted(member, theta), self.curves[member] + latest)
+                for member, theta, latest in parts
+            }
+
+    def _fitted(self, member, theta):
+        """The network of a member that predicts, and its parameters."""
+        train, pool = rows_of(self.plan, member[1])
+        if pool is None:
+            return fold(self.single, theta, self.plan.rows.select(train))
+        return fold(self.single, theta, self.plan.pool.select(pool))
+
+    def _unfinished(self):
+        """Loss of each member in an epoch that has begun: lists of one value, or empty ones."""
+        return [[] for _ in self.members]
+
+    def progress(self):
+        """What training has changed, to be handed to `resume`: small beside the run itself."""
+        return {name: getattr(self, name) for name in (*self._changing, "curves", "n_steps")}
+
+    def resume(self, progress):
+        """Go on from where a copy of this run has come to, maybe in another process."""
+        self.__dict__.update(progress)
+        self._prepare()
+
+    def keep(self, candidates):
+        """Go on with some of the candidates only; say whether there are any."""
+        self._restrict([c for c in self.candidates if c in candidates], self.folds)
+        return bool(self.candidates)
+
+    def divided(self, n):
+        """Runs of some of the folds each: n of them, or fewer if the folds are few.
+
+        Each has at least two: some products of a single member are rounded differently, and the
+        result would depend on n.
+        """
+        n = max(1, min(n, len(self.folds) // 2))
+        return [self._of(share.tolist()) for share in np.array_split(self.folds, n)]
+
+    def _of(self, folds):
+        part = copy(self)
+        part._restrict(self.candidates, folds)
+        return part
+
+    def _restrict(self, candidates, folds):
+        kept = [i for i, (c, fold) in enumerate(self.members) if c in candidates and fold in folds]
+        if len(kept) < len(self.members):
+            self._drop_all_but(kept)
+            self.candidates, self.folds = candidates, folds
+            if kept:
+                self._prepare()
