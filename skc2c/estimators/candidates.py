@@ -14,7 +14,7 @@ _ALPHA = 0.1
 # Where candidates stop at the latest: without an embedding, with one. With an embedding networks
 # learn in fewer steps.
 _LONGEST = 3150, 750
-# The same with many rows, where a fit would else take longer than scikit-learn's MLP on one of
+# The same with many rows, where a fit would otherwise take longer than scikit-learn's MLP on one of
 # four sets. Networks without an embedding go as far as those with one if there are no others.
 _LONGEST_WITH_MANY = 750, 1550
 # A candidate goes on while its error falls by more than this part from end to end: 3 % gains 0.4 %

@@ -58,10 +58,10 @@ cv : int, cross-validation generator, iterable or None, default=4
 
 input_scaling : {'auto', 'robust', 'standard'} or None, default='auto'
     How the inputs are scaled. ``'robust'``: each feature is centred at its median, divided by
-    its interquartile range and smoothly clipped to the range (-3, 3). If the median distance from
-    the median is larger, of the rows that are not there, it takes the place of that range, as in
-    a feature that is zero in most rows. Sparse features are divided by their largest magnitude
-    instead, which keeps zeros.
+    its interquartile range and smoothly clipped to the range (-3, 3). Where many values equal the
+    median, that range says little: the median distance of the other values from it is taken
+    instead, if it is larger. Sparse features are divided by their largest magnitude, which keeps
+    zeros.
     ``'standard'``: each feature is centred at its mean, divided by its standard deviation and
     clipped in the same way. Sparse features are not centred. ``'auto'`` is ``'robust'``, but
     ``'standard'`` for dense features in a classifier that tunes itself and learns from

@@ -104,7 +104,9 @@ class Run:
         Each has at least two: some products of a single member are rounded differently, and the
         result would depend on n.
         """
-        n = max(1, min(n, len(self.folds) // 2))
+        n = min(n, len(self.folds) // 2)
+        if n < 2:
+            return [self]
         return [self._of(share.tolist()) for share in np.array_split(self.folds, n)]
 
     def _of(self, folds):

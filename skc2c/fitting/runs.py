@@ -43,10 +43,6 @@ class SideBySide(Run):
         self.__dict__.update(state)
         self._prepare()
 
-    def progress(self):
-        self._drop_all_but(list(range(len(self.members))))
-        return super().progress()
-
     def _network(self, k):
         return Members(*self._shape, k=k)
 
@@ -75,6 +71,7 @@ class SideBySide(Run):
             curves = np.stack(epochs, axis=1).tolist()
             for member, further in zip(self.members, curves, strict=True):
                 self.curves[member] += further
+        self.solver_state, self.position = self.step.state(), self.deal.state()
 
     def _point(self):
         """Where each curve is now: objective, loss, penalty and L2 term, (k, 4)."""

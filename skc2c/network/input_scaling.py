@@ -137,10 +137,10 @@ def robust_scaling(X, weight):
     """Center and scale of the columns of X, from their weighted quartiles.
 
     Dense columns are centred at the median. Their unit is the interquartile range or, if larger,
-    the median distance from the median of the rows that are not there: a column that has one
-    value in most rows may have quartiles that are equal, or nearly so, and rows far away from
-    them. For zeros and ones the unit is one. A constant column is left out. Sparse columns are
-    not centred, so that zeros stay zeros, and their unit is the largest magnitude.
+    the median distance of the other values from the median: a column that has one value in most
+    rows may have quartiles that are equal, or nearly so, and values far away from them. For zeros
+    and ones the unit is one. A constant column is left out. Sparse columns are not centred, so that
+    zeros stay zeros, and their unit is the largest magnitude.
 
     Parameters
     ----------
