@@ -15,7 +15,7 @@ from threadpoolctl import threadpool_limits
 
 from skc2c import C2C, VAT, C2CRegressor, Jacobian, Ladder, Noise
 from skc2c.data.rows import Rows
-from skc2c.estimators import training_data
+from skc2c.estimators import scaled_rows
 from skc2c.network import Members, Network, blocks
 from skc2c.objective import Objective, Term
 from skc2c.objective.members import MembersTerm
@@ -270,7 +270,7 @@ def test_a_default_fit_takes_a_few_copies_of_the_rows(solver):
 @each_solver
 def test_a_default_fit_never_copies_the_unlabelled_rows(tmp_path, monkeypatch, solver):
     """Nor scales more of them than a batch or a block; the scaling itself is fitted on some."""
-    monkeypatch.setattr(training_data, "_SCALING_SAMPLE", 2_000)
+    monkeypatch.setattr(scaled_rows, "_SCALING_SAMPLE", 2_000)
     D, rng = 80, np.random.default_rng(0)
     X = rng.normal(size=(50, D))
 

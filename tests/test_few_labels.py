@@ -73,7 +73,7 @@ def test_radius_that_is_given_is_taken(blobs):
     assert clf.epsilon_ == 0.5
 
 
-@pytest.mark.parametrize(("alpha", "expected"), [("auto", 3.0), (0.7, 0.7)])
+@pytest.mark.parametrize(("alpha", "expected"), [("auto", 2.0), (0.7, 0.7)])
 def test_with_a_handful_of_labels_every_network_has_them_all(blobs, alpha, expected):
     X, marked, _ = blobs(5)  # too few for folds
     clf = C2CClassifier(penalty="vat", alpha=alpha, missing_label=-1, **QUICK)
@@ -193,19 +193,6 @@ def test_a_little_more_loss_is_harm(rng):
     assert not do_harm(BINARY, plan, alone, with_rows)
 
 
-def test_a_little_more_loss_is_no_harm_if_more_rows_are_right(rng):
-    """One more is, which is not sure of it, and another one is less sure than it was."""
-    plan, alone, _ = judged(rng, 0.0)
-    sign = 2.0 * plan.rows.y[:, 0] - 1.0
-    wrong = np.where(alone[:, 0] * sign < 0.0, np.abs(alone[:, 0]), np.inf).argmin()
-    with_rows = alone.copy()
-    with_rows[wrong] = 1e-3 * sign[wrong]
-    with_rows[np.argmax(alone[:, 0] * sign)] *= 0.2
-    # By its loss alone it would be.
-    assert do_harm(SimpleNamespace(score=lambda *_: 0.5), plan, with_rows, alone)
-    assert not do_harm(BINARY, plan, with_rows, alone)
-
-
 def test_fewer_rows_right_are_harm_however_small_the_loss(rng):
     """All rows but one become more certain, and rightly so; one changes sides."""
     plan, alone, _ = judged(rng, 0.5)
@@ -220,7 +207,7 @@ def test_fewer_rows_right_are_harm_however_small_the_loss(rng):
     assert do_harm(BINARY, plan, with_rows, alone)
 
 
-def test_more_loss_by_a_standard_error_is_harm_however_many_rows_are_right(rng):
+def test_more_loss_is_harm_however_many_rows_are_right(rng):
     """All rows but one are on the right side, and by next to nothing."""
     plan, _, alone = judged(rng, 0.5)
     sign = 2.0 * plan.rows.y - 1.0
@@ -279,13 +266,14 @@ def test_weight_decay_counts_all_rows(blobs):
 
 
 def test_settings_that_are_left_to_the_fit():
-    few = VAT().for_few_labels(are_balanced=True)
+    few = VAT().for_few_labels(are_balanced=True, n_features=3)
     assert (few.entropy_weight, few.balance_weight) == (0.1, 0.4)
-    few = VAT(entropy_weight=0.0).for_few_labels(are_balanced=True)
+    few = VAT(entropy_weight=0.0).for_few_labels(are_balanced=True, n_features=3)
     assert (few.entropy_weight, few.balance_weight) == (0.0, 0.4)
-    assert C2C().for_few_labels(are_balanced=True).space == "response"
-    assert C2C(space="link").for_few_labels(are_balanced=True).space == "link"
-    assert VAT().for_few_labels(are_balanced=False).get_params() == VAT().get_params()
+    assert C2C().for_few_labels(are_balanced=True, n_features=3).space == "response"
+    assert C2C(space="link").for_few_labels(are_balanced=True, n_features=3).space == "link"
+    few = VAT().for_few_labels(are_balanced=False, n_features=3)
+    assert few.get_params() == VAT(gradient_distance=1.0).get_params()
 
 
 @pytest.mark.parametrize(("counts", "expected"), [((6, 4), 0.4), ((16, 4), "auto")])
@@ -308,7 +296,7 @@ def test_elsewhere_such_settings_are_off(rng):
     X, y = rng.normal(size=(40, 2)), np.arange(40) % 2
     same = {"cv": None, "alpha": 1.0, **QUICK}
     pairs = [
-        (VAT(), VAT(entropy_weight=0.0, balance_weight=0.0)),
+        (VAT(), VAT(entropy_weight=0.0, balance_weight=0.0, gradient_distance=None)),
         (C2C(), C2C(space="link")),
     ]
     for auto, plain in pairs:

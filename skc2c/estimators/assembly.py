@@ -9,8 +9,8 @@ from sklearn.model_selection import train_test_split
 from skc2c.estimators.embedding import embedding
 from skc2c.estimators.first_rows import same
 from skc2c.estimators.normalization import asked_for
+from skc2c.estimators.scaled_rows import used_rows
 from skc2c.estimators.targets import Units
-from skc2c.estimators.training_data import used_rows
 from skc2c.fitting import Plan
 from skc2c.machine.threads import map_in_order
 from skc2c.messages import warn

@@ -10,8 +10,8 @@ from skc2c.estimators.assembly import BATCH_SIZE, batch_size
 from skc2c.estimators.in_front import scaling_of
 from skc2c.estimators.ingredients import hidden_units
 from skc2c.estimators.reports import report_ending
+from skc2c.estimators.scaled_rows import fit_scaling, scaled
 from skc2c.estimators.targets import Units
-from skc2c.estimators.training_data import fit_scaling, scaled
 from skc2c.fitting import Plan, Streams, fit
 from skc2c.likelihoods import LIKELIHOODS
 from skc2c.network import Autoencoder

@@ -69,11 +69,14 @@ class C2CClassifier(
     {notes}
     A fit that tunes itself (`cv` is not None) and learns from rows without a label has a recipe
     of its own: `cv` networks are each given all labels and trained for 2000 steps with a strong
-    penalty, for ``alpha='auto'`` of 3 (10 for ``'c2c'``). With ``epsilon='scale'``, the length
-    of a perturbation is 0.25 (0.37 for ``'c2c'``) of the root mean squared distance of the
-    scaled rows from their mean. Folds are trained first. If each leaves out ten labelled rows
-    or more, they tell whether the unlabelled rows do harm, in which case these are left out and
-    `alpha_` is small, and how certain outputs should be.
+    penalty, for ``alpha='auto'`` of 2 (``'vat'``), 10 (``'c2c'``) or 3. With
+    ``input_scaling='auto'``, training sees the leading principal components of dense scaled rows
+    (as many as have 90 % of the variance, and at least 20), which are folded into `coefs_`
+    afterwards. With ``epsilon='scale'``, the length of a perturbation is 0.25 (0.37 for
+    ``'c2c'``) of the root mean squared distance of these rows from their mean. Folds are trained
+    first. If each leaves out ten labelled rows or more, they tell whether the unlabelled rows do
+    harm, in which case these are left out and `alpha_` is small, and how certain outputs should
+    be.
 
     References
     ----------

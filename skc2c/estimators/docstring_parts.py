@@ -64,9 +64,10 @@ input_scaling : {'auto', 'robust', 'standard'} or None, default='auto'
     zeros.
     ``'standard'``: each feature is centred at its mean, divided by its standard deviation and
     clipped in the same way. Sparse features are not centred. ``'auto'`` is ``'robust'``, but
-    ``'standard'`` for dense features in a classifier that tunes itself and learns from
-    unlabelled rows. The scaling is part of the fitted model and applied to all rows, so no
-    scaler is needed in front. None: inputs are used as they are.
+    ``'standard'``, followed by principal components (see Notes), for dense features in a
+    classifier that tunes itself and learns from unlabelled rows. The scaling is part of the
+    fitted model and applied to all rows, so no scaler is needed in front. None: inputs are used
+    as they are.
 
 numeric_embedding : {'auto', 'fourier', 'piecewise_linear'} or None, default='auto'
     How each numeric feature, that is, one with more than two values, enters a second time.

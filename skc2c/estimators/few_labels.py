@@ -3,7 +3,9 @@
 Such rows tell where the data lie close together; the labels, of which there are few, which class
 lies where. So every network is given all of the labels, the penalty is strong, its radius goes with
 the extent of the data, and training takes a fixed number of steps: a few labelled rows left out
-would say little about when to stop.
+would say little about when to stop. Networks are trained on the leading principal components of the
+scaled rows: perturbations in directions in which there is next to no variance teach nothing, and
+an adversary finds them all the same.
 """
 
 from dataclasses import replace
@@ -15,14 +17,17 @@ from scipy.stats import chisquare
 from skc2c.estimators.cross_assembly import assemble
 from skc2c.estimators.ingredients import spread_of_columns
 from skc2c.estimators.normalization import asked_for
-from skc2c.estimators.training_data import evenly, fit_scaling
+from skc2c.estimators.scaled_rows import evenly, fit_scaling, sample
 from skc2c.fitting import Candidate
+from skc2c.network.principal_components import PrincipalComponents, leading_components
 from skc2c.penalties import NoPenalty
 
 # Steps of training: half of them leave two moons in part undecided.
 _STEPS = 2000
 # Significance at which classes are told to be unequally frequent: as usual.
 _LEVEL = 0.05
+# Part of the variance in the principal components that networks are trained on, and the fewest.
+_SHARE, _FEWEST_COMPONENTS = 0.9, 20
 # Rows from which the extent of the data is taken.
 _SAMPLE = 2000
 
@@ -45,12 +50,35 @@ def few_labels(estimator, ingredients):
     learns = ingredients.unlabeled and not isinstance(penalty, NoPenalty) and estimator.alpha != 0
     if not (learns and targets.are_classes):
         return None
-    few = replace(
-        ingredients,
-        penalty=penalty.for_few_labels(_are_balanced(ingredients)),
-        scaling=_scaling(estimator, ingredients),
+    few = replace(ingredients, scaling=_scaling(estimator, ingredients))
+    if _may_be_projected(estimator, ingredients):
+        few = replace(few, components=_components(few))
+    spread = _spread(few)
+    n_features = None if sparse.issparse(ingredients.first.X) else max(1, np.sum(spread > 0.0))
+    few = replace(few, penalty=penalty.for_few_labels(_are_balanced(ingredients), n_features))
+    return few if few.spread is None else replace(few, epsilon=_epsilon(few, spread))
+
+
+def _may_be_projected(estimator, ingredients):
+    """Whether networks may be trained on principal components.
+
+    They may if it is left to the fit how inputs are scaled, and nothing that a user gave refers to
+    single features.
+    """
+    is_plain = estimator.numeric_embedding in ("auto", None) and np.ndim(ingredients.epsilon) == 0
+    return (
+        estimator.input_scaling == "auto" and is_plain and not sparse.issparse(ingredients.first.X)
     )
-    return few if few.spread is None else replace(few, epsilon=_epsilon(few))
+
+
+def _components(ingredients):
+    """The leading principal components of the scaled rows; None if these are all, or none vary."""
+    X, weight = sample(ingredients.first, ingredients.unlabeled)
+    Z = ingredients.scaling.transform(X).astype(np.float64, copy=False)
+    center, directions = leading_components(Z, weight, _SHARE, _FEWEST_COMPONENTS)
+    if directions.shape[1] in (0, X.shape[1]):
+        return None
+    return PrincipalComponents(ingredients.scaling, center, directions)
 
 
 def _scaling(estimator, ingredients):
@@ -73,17 +101,21 @@ def _are_balanced(ingredients):
     return chisquare(counts).pvalue > _LEVEL
 
 
-def _epsilon(ingredients):
-    """The radius, in proportion to the extent of the data; constant features do not move."""
+def _spread(ingredients):
+    """Standard deviations of the features that training sees."""
     labelled, targets = ingredients.labelled, ingredients.targets
     rows = ingredients.scaled(labelled, targets.units(labelled.y, labelled.weight))
     pool = ingredients.pool(rows)
-    spread = spread_of_columns(pool.take(evenly(len(pool), _SAMPLE)).X)
-    varies = spread > 0.0
-    penalty = ingredients.penalty
+    return spread_of_columns(pool.take(evenly(len(pool), _SAMPLE)).X)
+
+
+def _epsilon(ingredients, spread):
+    """The radius, in proportion to the extent of the data; constant features do not move."""
+    varies, penalty = spread > 0.0, ingredients.penalty
     extent = np.sqrt(np.square(spread).sum())
     natural = penalty.natural_epsilon(max(1, varies.sum()))
-    return penalty.few_labels.radius * extent * natural * varies
+    epsilon = penalty.few_labels.radius * extent * natural
+    return epsilon * varies if ingredients.components is None else float(epsilon)
 
 
 def all_rows(estimator, ingredients, folds):

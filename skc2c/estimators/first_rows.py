@@ -6,7 +6,7 @@ import numpy as np
 from scipy import sparse
 
 from skc2c.data.rows import Rows
-from skc2c.estimators.training_data import fit_scaling
+from skc2c.estimators.scaled_rows import fit_scaling
 
 # Rows that an incremental fit takes units from at least: quartiles of fewer are too uncertain, and
 # those of a single row say nothing at all.

@@ -70,7 +70,10 @@ def attributes_of_several(ingredients, training, found, dtype):
     """Fitted attributes of an estimator whose function is a mean of networks."""
     plan, units = training.plan, training.output_units
     main = found.main
-    networks = [(one, theta.astype(np.float64), weight) for one, theta, weight in found.networks]
+    networks = [
+        (*_of_scaled_rows(ingredients, one, theta.astype(np.float64)), weight)
+        for one, theta, weight in found.networks
+    ]
     network, parts = side_by_side(networks)
     extras = [
         plan.penalty.parameters_in_units(theta[one.size :], units.center, units.divisor)
@@ -93,6 +96,12 @@ def attributes_of_several(ingredients, training, found, dtype):
         "history_": history_of_several(found),
         "_state": {"solver": None, "streams": None, **_units(ingredients, training.units)},
     }
+
+
+def _of_scaled_rows(ingredients, network, theta):
+    """Network and parameters for scaled rows, if training saw their principal components."""
+    components = ingredients.components
+    return (network, theta) if components is None else components.unfold(network, theta)
 
 
 def _units(ingredients, units):

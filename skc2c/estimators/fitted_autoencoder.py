@@ -7,7 +7,7 @@ from sklearn.utils.validation import check_array, check_is_fitted, validate_data
 from skc2c.estimators.autoencoder_fit import LIKELIHOOD, network_of
 from skc2c.estimators.in_front import scaling_of
 from skc2c.estimators.perceptron import FLOATS
-from skc2c.estimators.training_data import scaled
+from skc2c.estimators.scaled_rows import scaled
 from skc2c.fitted_function import FittedFunction
 from skc2c.machine.threads import map_in_order
 from skc2c.network.blocks import outputs

@@ -1,6 +1,7 @@
 """What a fit is made of, whether of one network or of several."""
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 from numbers import Integral
 from typing import NamedTuple
 
@@ -8,19 +9,21 @@ import numpy as np
 
 from skc2c.data.rows import Rows
 from skc2c.estimators.first_rows import first_rows, same, scaling_gone_on_with
-from skc2c.estimators.targets import Targets, Units
-from skc2c.estimators.training_data import (
-    Labelled,
+from skc2c.estimators.scaled_rows import (
     Scaled,
     fit_scaling,
+    in_memory,
     in_training,
     pool_of,
     used_rows,
 )
+from skc2c.estimators.targets import Targets, Units
+from skc2c.estimators.training_data import Labelled
 from skc2c.fitting import Streams
 from skc2c.messages import warn
 from skc2c.network import Network
 from skc2c.network.input_scaling import InputScaling
+from skc2c.network.principal_components import PrincipalComponents
 from skc2c.penalties import Penalty, check_epsilon
 from skc2c.solvers import Solver
 
@@ -58,6 +61,8 @@ class Ingredients:
         Matrices of raw rows.
     validation : Labelled or None
     scaling : InputScaling or None
+    components : PrincipalComponents or None
+        Of the scaled rows, if networks are trained on them instead.
     dtype : dtype
         Of training.
     spread : float or None
@@ -76,14 +81,21 @@ class Ingredients:
     unlabeled: list
     validation: Labelled | None
     scaling: InputScaling | None
+    components: PrincipalComponents | None
     dtype: np.dtype
     spread: float | None
     epsilon: float | np.ndarray
     streams: Streams
 
     @property
+    def transformation(self):
+        """What rows go through before training, or None."""
+        return self.scaling if self.components is None else self.components
+
+    @property
     def n_features(self):
-        return self.labelled.X.shape[1]
+        """Width of a row as training sees it."""
+        return self.labelled.X.shape[1] if self.components is None else self.components.n_out
 
     @property
     def layer_units(self):
@@ -92,16 +104,19 @@ class Ingredients:
 
     def scaled(self, rows, units):
         """Rows as training sees them."""
-        return in_training(rows, units, self.dtype, self.scaling)
+        return in_training(rows, units, self.dtype, self.transformation)
 
     def pool(self, train):
         """All rows, labelled or not, if there are any of the latter."""
-        if not self.unlabeled:
-            return None
-        parts = self.unlabeled
-        if self.scaling is not None:
-            parts = [Scaled(part, self.scaling, self.dtype) for part in parts]
-        return pool_of(train, parts)
+        return pool_of(train, self._unlabeled_in_training) if self.unlabeled else None
+
+    @cached_property
+    def _unlabeled_in_training(self):
+        """The unlabelled rows as training sees them, made once if that takes much time."""
+        if self.transformation is None:
+            return self.unlabeled
+        parts = [Scaled(part, self.transformation, self.dtype) for part in self.unlabeled]
+        return parts if self.components is None else [in_memory(part) for part in parts]
 
 
 def gather(estimator, *, data, targets, penalty, solver, hidden_units, streams, previous):
@@ -139,6 +154,7 @@ def gather(estimator, *, data, targets, penalty, solver, hidden_units, streams, 
         unlabeled=_useful(estimator, penalty, data.unlabeled),
         validation=data.validation,
         scaling=scaling,
+        components=None,
         dtype=np.dtype(solver.dtype if estimator.dtype == "auto" else estimator.dtype),
         spread=spread,
         epsilon=_epsilon(estimator, penalty, labelled.X.shape[1], spread),

@@ -92,9 +92,10 @@ def train(estimator, ingredients, call):
     if is_single or call.is_increment:
         return {**_train_one(estimator, ingredients, call), "_conformal": None}
     folds = folds_of(estimator, ingredients, call.data.labelled, call.groups)
-    few = few_labels(estimator, ingredients)
-    if few is not None:
-        return _train_few(estimator, ingredients, few, call, folds)
+    with blas_threads_taken():  # so that components do not depend on their number
+        few = few_labels(estimator, ingredients)
+        if few is not None:
+            return _train_few(estimator, ingredients, few, call, folds)
     if folds is None:
         return {**_train_one(estimator, ingredients, call), "_conformal": None}
     # Assembled first, it draws the numbers that it would if there were no other rows.

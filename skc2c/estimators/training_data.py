@@ -1,7 +1,6 @@
-"""What ``fit`` was given, checked, and the rows that are made of it."""
+"""What ``fit`` was given, checked."""
 
 import re
-from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
@@ -16,10 +15,10 @@ from sklearn.utils.validation import (
 )
 
 from skc2c.data.missing_labels import drop_missing, is_missing
-from skc2c.data.rows import Picked, Rows, Stack
+from skc2c.data.rows import Picked
 from skc2c.estimators.lost_marks import warn_of_lost_marks
+from skc2c.estimators.scaled_rows import evenly
 from skc2c.messages import warn
-from skc2c.network.input_scaling import SCALINGS
 
 # Batches are rows in any order: taken from an array in column order, as a DataFrame gives it, they
 # cost more than the training itself (three quarters of the time with 784 features).
@@ -207,86 +206,3 @@ def _moments(X):
         mean, variance = mean_variance_axis(X, axis=0)
         return mean, np.sqrt(variance)
     return X.mean(axis=0), X.std(axis=0)
-
-
-def used_rows(X, y, weight):
-    """The rows of positive weight, and which these are; no weights stand for ones."""
-    rows = Rows(X, y, np.ones(len(y)) if weight is None else weight)
-    used = np.flatnonzero(rows.weight)
-    return (rows if len(used) == len(rows) else rows.take(used)), used
-
-
-def pool_of(train, unlabeled):
-    """Labelled and unlabelled rows together, without their targets; the latter weigh one."""
-    n = sum(matrix.shape[0] for matrix in unlabeled)
-    X = Stack([train.own_X, *unlabeled], train.X.dtype)
-    return Rows(X, None, np.concatenate([train.weight, np.ones(n)]))
-
-
-def in_training(rows, units, dtype, scaling):
-    """Rows in the dtype of training, scaled, with y in its units."""
-    with np.errstate(over="ignore"):  # an infinite entry makes the loss infinite too
-        X = rows.X.astype(dtype, copy=False) if scaling is None else scaled(rows.X, scaling, dtype)
-    return replace(rows, X=X, y=units.standardize(rows.y).astype(dtype))
-
-
-# Rows that are scaled at a time, so that no second copy of X in its own dtype is held.
-_CHUNK = 4096
-
-
-def scaled(X, scaling, dtype):
-    """Scaled rows in the dtype of training.
-
-    They are cast after they are scaled: a column of large numbers that differ little, such
-    as a time stamp, would lose its digits before.
-    """
-    if sparse.issparse(X):
-        return scaling.transform(X).astype(dtype, copy=False)
-    result = np.empty(X.shape, dtype)
-    for start in range(0, len(X), _CHUNK):
-        result[start : start + _CHUNK] = scaling.transform(X[start : start + _CHUNK])
-    return result
-
-
-class Scaled:
-    """A matrix of which the rows asked for are copied and scaled.
-
-    Parameters
-    ----------
-    matrix : ndarray, CSR matrix or Picked
-    scaling : InputScaling
-    dtype : dtype
-    """
-
-    def __init__(self, matrix, scaling, dtype):
-        self.matrix, self.scaling, self.dtype = matrix, scaling, dtype
-        self.shape = matrix.shape
-
-    def __getitem__(self, rows):
-        return scaled(self.matrix[rows], self.scaling, self.dtype)
-
-
-# Rows that the input scaling is fitted on: quartiles of so many are known to a per cent. Of wide
-# rows there are fewer, of so many numbers, so that a memory-mapped pool is not copied as a whole.
-_SCALING_SAMPLE, _FEWEST_OF_SAMPLE, _NUMBERS_OF_SAMPLE = 20_000, 2_000, 2**24
-
-
-def fit_scaling(rows, unlabeled, kind="robust"):
-    """Fit the input scaling on labelled rows and, if there are any, on unlabelled ones."""
-    X, weight = rows.X, rows.weight
-    n_picked = _NUMBERS_OF_SAMPLE // X.shape[1]
-    n_picked = min(_SCALING_SAMPLE, max(_FEWEST_OF_SAMPLE, n_picked))
-    if unlabeled and not sparse.issparse(X):
-        parts = [part[evenly(part.shape[0], n_picked)] for part in unlabeled]
-        parts = [part.toarray() if sparse.issparse(part) else part for part in parts]
-        X = np.concatenate([X, *parts])
-        weight = np.concatenate([weight, np.ones(len(X) - len(weight))])
-    if X.shape[0] > n_picked and not sparse.issparse(X):
-        some = evenly(len(X), n_picked)
-        X, weight = X[some], weight[some]
-    return SCALINGS[kind](X, weight)
-
-
-def evenly(n, n_picked):
-    """Indices of some rows of n, evenly spaced."""
-    return np.unique(np.linspace(0, n - 1, n_picked).astype(int))

@@ -3,8 +3,8 @@
 import numpy as np
 
 from skc2c.estimators.confidence import confidence
+from skc2c.estimators.scaled_rows import evenly
 from skc2c.estimators.targets import Known
-from skc2c.estimators.training_data import evenly
 from skc2c.fitting import losses_of
 
 # Labelled rows that a fold must leave out to tell whether the unlabelled ones help: of fewer, one
@@ -22,9 +22,8 @@ def can_judge(folds):
 def do_harm(targets, plan, outputs, outputs_alone):
     """Whether the rows without a label do harm to a classifier.
 
-    They do if fewer rows are right with them, if the loss is larger by more than a standard error
-    of the difference, or if it is larger at all and no more rows are right. Where rows of a class
-    lie together they help by far; elsewhere they may do much harm of which few labels show little
+    They do if fewer rows are right with them or if the loss is larger. Where rows of a class lie
+    together they help by far; elsewhere they may do much harm of which few labels show little
     (docs/semi_supervised.md). The losses are those at the best `confidence` of each: networks that
     are led to be certain where they have no label are too certain, and what they have learned shows
     only when their outputs are shrunk.
@@ -40,11 +39,10 @@ def do_harm(targets, plan, outputs, outputs_alone):
     -------
     harm : bool
     """
-    gained = _score(targets, plan, outputs) - _score(targets, plan, outputs_alone)
-    if gained < 0.0:
+    if _score(targets, plan, outputs) < _score(targets, plan, outputs_alone):
         return True
     with_rows, alone = (confidence(plan, h) * h for h in (outputs, outputs_alone))
-    return _is_larger(plan, with_rows, alone, n_errors=1.0 if gained > 0.0 else 0.0)
+    return _is_larger(plan, with_rows, alone, n_errors=0.0)
 
 
 def _score(targets, plan, outputs):

@@ -77,7 +77,7 @@ class C2C(OutputDistance):
     def _space(self):
         return "link" if self.space == "auto" else self.space
 
-    def for_few_labels(self, are_balanced):
+    def for_few_labels(self, are_balanced, n_features):
         return clone(self).set_params(space="response") if self.space == "auto" else self
 
     def metric(self, likelihood):

@@ -184,13 +184,15 @@ class Penalty(BaseEstimator, ABC):
         """
         raise NotImplementedError
 
-    def for_few_labels(self, are_balanced):
+    def for_few_labels(self, are_balanced, n_features):
         """Return the penalty of a fit that tunes itself and learns classes from unlabelled rows.
 
         Parameters
         ----------
         are_balanced : bool
             Whether the classes may be taken to be equally frequent.
+        n_features : int or None
+            Features that vary, as training sees them; None if rows are sparse.
 
         Returns
         -------

@@ -6,6 +6,7 @@ from sklearn.base import clone
 from sklearn.utils._param_validation import Interval, StrOptions
 
 from skc2c.penalties.distances import divergence
+from skc2c.penalties.few_labels import FewLabels
 from skc2c.penalties.nearby import OutputDistance
 from skc2c.penalties.perturbations import from_afar
 from skc2c.penalties.perturbing import COUNT, PERTURBATION
@@ -13,6 +14,9 @@ from skc2c.penalties.perturbing import COUNT, PERTURBATION
 # Weights of certainty and balance that VAT takes with few labels, in units of its own divergence
 # (docs/semi_supervised.md).
 _OF_FEW_LABELS = {"entropy_weight": 0.1, "balance_weight": 0.4}
+# With few labels, the gradient is taken at a point as many radii from the row as there are times so
+# many features, but not nearer than one (docs/semi_supervised.md).
+_FEATURES_PER_RADIUS = 20
 _WEIGHT = [Interval(Real, 0, None, closed="left"), StrOptions({"auto"})]
 
 
@@ -32,7 +36,7 @@ class VAT(OutputDistance):
     n_perturbations : int, default=1
         Nearby points for each row and step.
     n_power_iterations : int, default=1
-        Power iterations for an adversarial direction. Ignored if `gradient_distance` is given.
+        Power iterations for an adversarial direction. Ignored if `gradient_distance` is a number.
     entropy_weight : 'auto' or float, default='auto'
         Weight of an additional term: the entropy of ``p(.|h)`` at the row itself, so that
         outputs become certain as well as smooth (Grandvalet & Bengio, 2005). Meant for rows
@@ -46,12 +50,14 @@ class VAT(OutputDistance):
         it keeps classes from disappearing, provided that they are about equally frequent among
         the unlabelled rows. ``'auto'`` is 0.4 where `entropy_weight` would be 0.1, and 0
         otherwise. Ignored in regression.
-    gradient_distance : float or None, default=None
-        If given, the adversarial direction is instead the gradient of the divergence at a point
-        away from the row, in a random direction: so far away, in multiples of `epsilon`. It is
-        then no longer the eigenvector, but points across what lies between, and did better with
-        few labels and normalisation (2 to 7, with an `epsilon` as large as the distance of
-        neighbouring rows of a class). Only used when ``perturbation='adversarial'``.
+    gradient_distance : 'auto', float or None, default='auto'
+        If it is a number, the adversarial direction is instead the gradient of the divergence at
+        a point away from the row, in a random direction: so far away, in multiples of `epsilon`.
+        It is then no longer the eigenvector, but points across what lies between, and does better
+        with few labels. None: the eigenvector. ``'auto'`` is None, but in a classifier that tunes
+        itself and learns from dense unlabelled rows the number of features (of principal
+        components, where it is trained on these) divided by 20, and at least 1. Only used when
+        ``perturbation='adversarial'``.
 
     See Also
     --------
@@ -72,12 +78,18 @@ class VAT(OutputDistance):
     """
 
     name = "vat"
+    # Chosen on two moons, digits and images (docs/semi_supervised.md).
+    few_labels = FewLabels(alpha=2.0, radius=0.25)
     holds_clean = True
     _parameter_constraints = {
         "perturbation": PERTURBATION,
         "n_perturbations": COUNT,
         "n_power_iterations": COUNT,
-        "gradient_distance": [Interval(Real, 0, None, closed="neither"), None],
+        "gradient_distance": [
+            Interval(Real, 0, None, closed="neither"),
+            StrOptions({"auto"}),
+            None,
+        ],
         "entropy_weight": _WEIGHT,
         "balance_weight": _WEIGHT,
     }
@@ -89,7 +101,7 @@ class VAT(OutputDistance):
         n_power_iterations=1,
         entropy_weight="auto",
         balance_weight="auto",
-        gradient_distance=None,
+        gradient_distance="auto",
     ):
         self.perturbation = perturbation
         self.n_perturbations = n_perturbations
@@ -99,18 +111,22 @@ class VAT(OutputDistance):
         self.gradient_distance = gradient_distance
 
     @property
+    def _distance(self):
+        distance = self.gradient_distance
+        return None if distance is None or distance == "auto" else float(distance)
+
+    @property
     def _weights(self):
         """Weights of the two additional terms."""
         weights = self.entropy_weight, self.balance_weight
         return [0.0 if weight == "auto" else float(weight) for weight in weights]
 
-    def for_few_labels(self, are_balanced):
-        if not are_balanced:
-            # Certainty without balance lets the most frequent class swallow the others.
-            return self
-        auto = {
-            name: weight for name, weight in _OF_FEW_LABELS.items() if getattr(self, name) == "auto"
-        }
+    def for_few_labels(self, are_balanced, n_features):
+        # Certainty without balance lets the most frequent class swallow the others.
+        values = dict(_OF_FEW_LABELS) if are_balanced else {}
+        if n_features is not None:
+            values["gradient_distance"] = max(1.0, n_features / _FEATURES_PER_RADIUS)
+        auto = {name: value for name, value in values.items() if getattr(self, name) == "auto"}
         return clone(self).set_params(**auto)
 
     @property
@@ -119,11 +135,11 @@ class VAT(OutputDistance):
 
     @property
     def takes_sparse(self):
-        return self.perturbation == "random" or self.gradient_distance is None
+        return self.perturbation == "random" or self._distance is None
 
     def _adversarial(self, network, likelihood, theta, X, epsilon, linearization):
         arguments = network, likelihood, theta, X, epsilon, linearization
-        if self.gradient_distance is None:
+        if self._distance is None:
             return super()._adversarial(*arguments)
 
         def slope(h, far):
@@ -132,7 +148,7 @@ class VAT(OutputDistance):
         def linearize(dx):
             return network.linearize(theta, X + dx)
 
-        where = slope, epsilon, float(self.gradient_distance)
+        where = slope, epsilon, self._distance
         return lambda rng: from_afar(rng, linearization, linearize, *where)
 
     def metric(self, likelihood):
