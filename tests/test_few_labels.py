@@ -180,6 +180,8 @@ def judged(rng, lead):
 def test_harm_must_be_seen(rng, lead, expected):
     plan, with_rows, alone = judged(rng, lead)
     assert do_harm(BINARY, plan, with_rows, alone) == expected
+    # However certain they are.
+    assert do_harm(BINARY, plan, 10.0 * with_rows, alone) == expected
     assert not do_harm(BINARY, plan, alone, alone)
 
 

@@ -11,6 +11,7 @@ from threadpoolctl import threadpool_limits
 
 from skc2c import C2C, VAT, C2CClassifier
 from skc2c.estimators import scaled_rows
+from skc2c.estimators.scaled_rows import Scaled
 from skc2c.network.input_scaling import standard_scaling
 from skc2c.network.principal_components import PrincipalComponents, leading_components
 
@@ -216,6 +217,26 @@ def test_distance_of_the_gradient_goes_with_the_number_of_features(rng, D, dista
     assert set(seen) == {distance}
 
 
+def test_distance_is_left_alone_where_rows_are_sparse(broad):
+    X, marked = broad
+    seen = []
+
+    class Spy(VAT):
+        def value(self, *arguments):
+            seen.append(self.gradient_distance)
+            return super().value(*arguments)
+
+    rows = sparse.csr_matrix(np.where(np.abs(X) > 1.0, X, 0.0))
+    C2CClassifier(penalty=Spy(), alpha=1.0, **QUICK).fit(rows, marked)
+    assert set(seen) == {"auto"}
+
+
+def test_only_a_far_gradient_needs_dense_rows():
+    assert VAT().takes_sparse
+    assert VAT(gradient_distance=None).takes_sparse
+    assert not VAT(gradient_distance=2.0).takes_sparse
+
+
 def test_distance_is_left_alone_where_it_is_given_or_rows_are_sparse():
     for n_features, given, expected in [(60, 2.0, 2.0), (60, None, None), (None, "auto", "auto")]:
         few = VAT(gradient_distance=given).for_few_labels(True, n_features)
@@ -238,3 +259,38 @@ def test_components_do_not_depend_on_the_number_of_threads(broad):
         with threadpool_limits(n_threads, user_api="blas"):
             fits.append(C2CClassifier(penalty="vat", alpha=1.0, **QUICK).fit(X, marked))
     assert_array_equal(fits[0].coefs_[0], fits[1].coefs_[0])
+
+
+def test_rows_are_held_if_they_are_few_numbers(correlated, monkeypatch):
+    X, _ = correlated()
+    rows = Scaled(X, components_of(X, 6), np.dtype("float32"))
+    monkeypatch.setattr(scaled_rows, "_MOST_IN_MEMORY", 150 * 6)
+    assert_array_equal(scaled_rows.in_memory(rows), rows[np.arange(150)])
+    monkeypatch.setattr(scaled_rows, "_MOST_IN_MEMORY", 150 * 6 - 1)
+    assert scaled_rows.in_memory(rows) is rows
+
+
+def test_further_rows_are_projected_once_for_all_steps(broad, monkeypatch):
+    """For directions, radius and training: not for each fit, let alone for each batch."""
+    X, marked = broad
+    n_projected, transform = [], PrincipalComponents.transform
+
+    def counting(components, X):
+        n_projected.append(len(X))
+        return transform(components, X)
+
+    monkeypatch.setattr(PrincipalComponents, "transform", counting)
+    settings = QUICK | {"max_iter": 30}
+    C2CClassifier(penalty="vat", alpha=1.0, **settings).fit(X, marked)
+    assert sum(n_projected) < 3.5 * len(X)
+
+
+def test_components_are_those_of_weighted_rows(broad):
+    """Two labelled rows outweigh all others."""
+    X, marked = broad
+    weight = np.where(np.arange(300) < 2, 1e9, 1.0)
+    clf = C2CClassifier(penalty="vat", alpha=1.0, **QUICK).fit(X, marked, sample_weight=weight)
+    Z = standard_scaling(X, weight).transform(X)
+    _, directions = leading_components(Z, weight, 0.9, 20)
+    outside = clf.coefs_[0] - directions @ (directions.T @ clf.coefs_[0])
+    assert np.abs(outside).max() < 1e-4

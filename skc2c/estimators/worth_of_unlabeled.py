@@ -5,7 +5,7 @@ import numpy as np
 from skc2c.estimators.confidence import confidence
 from skc2c.estimators.scaled_rows import evenly
 from skc2c.estimators.targets import Known
-from skc2c.fitting import losses_of
+from skc2c.fitting import loss_of, losses_of
 
 # Labelled rows that a fold must leave out to tell whether the unlabelled ones help: of fewer, one
 # row more or less decides.
@@ -41,8 +41,8 @@ def do_harm(targets, plan, outputs, outputs_alone):
     """
     if _score(targets, plan, outputs) < _score(targets, plan, outputs_alone):
         return True
-    with_rows, alone = (confidence(plan, h) * h for h in (outputs, outputs_alone))
-    return _is_larger(plan, with_rows, alone, n_errors=0.0)
+    loss, loss_alone = (loss_of(plan, confidence(plan, h) * h) for h in (outputs, outputs_alone))
+    return bool(loss > loss_alone)
 
 
 def _score(targets, plan, outputs):
@@ -67,15 +67,10 @@ def do_good(plan, outputs, outputs_alone):
     -------
     good : bool
     """
-    return _is_larger(plan, outputs_alone, outputs, n_errors=2.0)
-
-
-def _is_larger(plan, outputs, others, n_errors):
-    """Whether the loss of the rows left out is larger, by more than so many standard errors."""
-    difference = losses_of(plan, outputs) - losses_of(plan, others)
+    gain = losses_of(plan, outputs_alone) - losses_of(plan, outputs)
     share = plan.rows.weight[plan.left_out] / plan.rows.weight[plan.left_out].sum()
-    mean = share @ difference
-    return bool(mean > n_errors * np.sqrt(share**2 @ (difference - mean) ** 2))
+    mean = share @ gain
+    return bool(mean > 2.0 * np.sqrt(share**2 @ (gain - mean) ** 2))
 
 
 def collapse(targets, train, pool, networks):

@@ -92,7 +92,7 @@ def _spectrum(centred):
     n, D = centred.shape
     if n >= D:
         variances, directions = eigh(centred.T @ centred)
-        return np.maximum(variances[::-1], 0.0), directions[:, ::-1]
+        return variances[::-1], directions[:, ::-1]
     # Fewer rows than features: of the rows' inner products there are less.
     variances, mixtures = eigh(centred @ centred.T)
     varies = variances > variances[-1] * n * np.finfo(centred.dtype).eps
