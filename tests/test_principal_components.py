@@ -1,5 +1,7 @@
 """Networks that learn from rows without a label are trained on leading principal components."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
@@ -86,6 +88,17 @@ def test_rows_are_scaled_and_projected(correlated):
     expected = PCA(6, svd_solver="full").fit_transform(Z)
     assert components.n_out == 6
     assert_allclose(np.abs(components.transform(X)), np.abs(expected), rtol=1e-6, atol=1e-9)
+
+
+def test_sparse_rows_are_projected_as_dense_ones_are(correlated):
+    """Zeros stay zeros in the scaling, as the features have a mean of zero already."""
+    X, _ = correlated()
+    X = np.concatenate([X, -X]) * (np.abs(np.concatenate([X, X])) > 0.1)
+    components = components_of(X, 6)
+    components = replace(components, scaling=replace(components.scaling, center=np.zeros(30)))
+    found = components.transform(sparse.csr_matrix(X))
+    assert type(found) is np.ndarray
+    assert_allclose(found, components.transform(X), atol=1e-12)
 
 
 def test_a_network_of_components_is_one_of_scaled_rows(correlated, rng):
@@ -265,6 +278,7 @@ def test_rows_are_held_if_they_are_few_numbers(correlated, monkeypatch):
     X, _ = correlated()
     rows = Scaled(X, components_of(X, 6), np.dtype("float32"))
     monkeypatch.setattr(scaled_rows, "_MOST_IN_MEMORY", 150 * 6)
+    monkeypatch.setattr(scaled_rows, "_CHUNK", 64)
     assert_array_equal(scaled_rows.in_memory(rows), rows[np.arange(150)])
     monkeypatch.setattr(scaled_rows, "_MOST_IN_MEMORY", 150 * 6 - 1)
     assert scaled_rows.in_memory(rows) is rows

@@ -73,7 +73,13 @@ _MOST_IN_MEMORY = 2**26
 def in_memory(matrix):
     """The rows of a matrix that makes them when asked, all of them now unless they are too many."""
     n, width = matrix.shape
-    return matrix if n * width > _MOST_IN_MEMORY else matrix[np.arange(n)]
+    if n * width > _MOST_IN_MEMORY:
+        return matrix
+    held = np.empty((n, width), matrix.dtype)
+    for start in range(0, n, _CHUNK):
+        rows = np.arange(start, min(n, start + _CHUNK))
+        held[rows] = matrix[rows]
+    return held
 
 
 # Rows that the input scaling is fitted on: quartiles of so many are known to a per cent. Of wide

@@ -7,6 +7,7 @@ from scipy.linalg import eigh
 from sklearn.utils.extmath import svd_flip
 
 from skc2c.network.input_scaling import InputScaling
+from skc2c.network.layer import dense
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,7 +35,7 @@ class PrincipalComponents:
 
     def transform(self, X):
         """Components of raw rows, (n, k)."""
-        return (self.scaling.transform(X) - self.center) @ self.directions
+        return (dense(self.scaling.transform(X)) - self.center) @ self.directions
 
     def unfold(self, network, theta):
         """Return the network of scaled rows that is this one of their components.
