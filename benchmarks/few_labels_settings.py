@@ -53,7 +53,8 @@ def accuracy(data, penalty, setting, seed):
     alpha, radius, features = setting
     fixed = {"few_labels": FewLabels(alpha, radius)}
     own = {"gradient_distance": None} if penalty == "vat" and features is None else {}
-    vat._FEATURES_PER_RADIUS = features
+    if features is not None:
+        vat._FEATURES_PER_RADIUS = features
     tried = type(penalty, (PENALTIES[penalty],), fixed)(**own)
     X, marked, X_test, y_test = data(seed)
     clf = C2CClassifier(penalty=tried, missing_label=-1, random_state=seed)

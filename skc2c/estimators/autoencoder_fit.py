@@ -75,6 +75,11 @@ class View(NamedTuple):
         return cls(scaling, Units(center, np.full(len(center), spread if spread > 0.0 else 1.0)))
 
     @property
+    def n_out(self):
+        """Width of a row."""
+        return len(self.units.center)
+
+    @property
     def unit(self):
         """The number that scaled features are divided by."""
         return float(self.units.scale[0])

@@ -54,7 +54,7 @@ class Scaled:
     Parameters
     ----------
     matrix : ndarray, CSR matrix or Picked
-    scaling : InputScaling
+    scaling : InputScaling or PrincipalComponents
     dtype : dtype
     """
 
