@@ -22,11 +22,11 @@ def can_judge(folds):
 def do_harm(targets, plan, outputs, outputs_alone):
     """Whether the rows without a label do harm to a classifier.
 
-    They do if fewer rows are right with them or if the loss is larger. Where rows of a class lie
-    together they help by far; elsewhere they may do much harm of which few labels show little
-    (docs/semi_supervised.md). The losses are those at the best `confidence` of each: networks that
-    are led to be certain where they have no label are too certain, and what they have learned shows
-    only when their outputs are shrunk.
+    They are taken to, unless more rows are right with them and the loss is smaller. Where rows of a
+    class lie together they help by far; elsewhere they may do much harm of which few labels show
+    little (docs/semi_supervised.md). The losses are those at the best `confidence` of each: networks
+    that are led to be certain where they have no label are too certain, and what they have learned
+    shows only when their outputs are shrunk.
 
     Parameters
     ----------
@@ -39,10 +39,10 @@ def do_harm(targets, plan, outputs, outputs_alone):
     -------
     harm : bool
     """
-    if _score(targets, plan, outputs) < _score(targets, plan, outputs_alone):
+    if _score(targets, plan, outputs) <= _score(targets, plan, outputs_alone):
         return True
     loss, loss_alone = (loss_of(plan, confidence(plan, h) * h) for h in (outputs, outputs_alone))
-    return bool(loss > loss_alone)
+    return bool(loss >= loss_alone)
 
 
 def _score(targets, plan, outputs):
