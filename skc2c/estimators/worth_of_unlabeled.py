@@ -24,9 +24,9 @@ def do_harm(targets, plan, outputs, outputs_alone):
 
     They are taken to, unless more rows are right with them and the loss is smaller. Where rows of a
     class lie together they help by far; elsewhere they may do much harm of which few labels show
-    little (docs/semi_supervised.md). The losses are those at the best `confidence` of each: networks
-    that are led to be certain where they have no label are too certain, and what they have learned
-    shows only when their outputs are shrunk.
+    little (docs/semi_supervised.md). The losses are those at the best `confidence` of each, since
+    networks that are led to be certain where they have no label are too certain, and what they have
+    learned shows only when their outputs are shrunk.
 
     Parameters
     ----------
