@@ -5,7 +5,7 @@ import numpy as np
 from skc2c.estimators.confidence import confidence
 from skc2c.estimators.scaled_rows import evenly
 from skc2c.estimators.targets import Known
-from skc2c.fitting import loss_of, losses_of
+from skc2c.fitting import losses_of
 
 # Labelled rows that a fold must leave out to tell whether the unlabelled ones help: of fewer, one
 # row more or less decides.
@@ -22,11 +22,12 @@ def can_judge(folds):
 def do_harm(targets, plan, outputs, outputs_alone):
     """Whether the rows without a label do harm to a classifier.
 
-    They are taken to, unless more rows are right with them and the loss is smaller. Where rows of a
-    class lie together they help by far; elsewhere they may do much harm of which few labels show
-    little (docs/semi_supervised.md). The losses are those at the best `confidence` of each, since
-    networks that are led to be certain where they have no label are too certain, and what they have
-    learned shows only when their outputs are shrunk.
+    They do if fewer rows are right with them, if the loss is larger by more than a standard error
+    of the difference, or if it is larger at all and no more rows are right. Where rows of a class
+    lie together they help by far; elsewhere they may do much harm of which few labels show little
+    (docs/semi_supervised.md). The losses are those at the best `confidence` of each: networks that
+    are led to be certain where they have no label are too certain, and what they have learned shows
+    only when their outputs are shrunk.
 
     Parameters
     ----------
@@ -39,10 +40,11 @@ def do_harm(targets, plan, outputs, outputs_alone):
     -------
     harm : bool
     """
-    if _score(targets, plan, outputs) <= _score(targets, plan, outputs_alone):
+    gained = _score(targets, plan, outputs) - _score(targets, plan, outputs_alone)
+    if gained < 0.0:
         return True
-    loss, loss_alone = (loss_of(plan, confidence(plan, h) * h) for h in (outputs, outputs_alone))
-    return bool(loss >= loss_alone)
+    with_rows, alone = (confidence(plan, h) * h for h in (outputs, outputs_alone))
+    return _is_larger(plan, with_rows, alone, n_errors=1.0 if gained > 0.0 else 0.0)
 
 
 def _score(targets, plan, outputs):
@@ -67,10 +69,15 @@ def do_good(plan, outputs, outputs_alone):
     -------
     good : bool
     """
-    gain = losses_of(plan, outputs_alone) - losses_of(plan, outputs)
+    return _is_larger(plan, outputs_alone, outputs, n_errors=2.0)
+
+
+def _is_larger(plan, outputs, others, n_errors):
+    """Whether the loss of the rows left out is larger, by more than so many standard errors."""
+    difference = losses_of(plan, outputs) - losses_of(plan, others)
     share = plan.rows.weight[plan.left_out] / plan.rows.weight[plan.left_out].sum()
-    mean = share @ gain
-    return bool(mean > 2.0 * np.sqrt(share**2 @ (gain - mean) ** 2))
+    mean = share @ difference
+    return bool(mean > n_errors * np.sqrt(share**2 @ (difference - mean) ** 2))
 
 
 def collapse(targets, train, pool, networks):
