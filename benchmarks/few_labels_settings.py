@@ -25,7 +25,6 @@ from semi_supervised import digits_data, moons_data
 from timing import environment, markdown
 
 from skc2c import C2C, VAT, C2CClassifier
-from skc2c.penalties import vat
 from skc2c.penalties.few_labels import FewLabels
 
 SETS = {"moons": moons_data, "digits": digits_data}
@@ -51,10 +50,11 @@ def accuracy(data, penalty, setting, seed):
     """Accuracy on held-out rows, and processor seconds."""
     warnings.simplefilter("ignore")
     alpha, radius, features = setting
-    fixed = {"few_labels": FewLabels(alpha, radius)}
-    own = {"gradient_distance": None} if penalty == "vat" and features is None else {}
+    fixed, own = {"few_labels": FewLabels(alpha, radius)}, {}
     if features is not None:
-        vat._FEATURES_PER_RADIUS = features
+        fixed["_features_per_radius"] = features
+    elif penalty == "vat":
+        own["gradient_distance"] = None
     tried = type(penalty, (PENALTIES[penalty],), fixed)(**own)
     X, marked, X_test, y_test = data(seed)
     clf = C2CClassifier(penalty=tried, missing_label=-1, random_state=seed)

@@ -17,7 +17,7 @@ from scipy.stats import chisquare
 from skc2c.estimators.cross_assembly import assemble
 from skc2c.estimators.ingredients import spread_of_columns
 from skc2c.estimators.normalization import asked_for
-from skc2c.estimators.scaled_rows import evenly, fit_scaling, sample
+from skc2c.estimators.scaled_rows import evenly, fit_scaling, pool_of, sample
 from skc2c.fitting import Candidate
 from skc2c.network.principal_components import PrincipalComponents, leading_components
 from skc2c.penalties import NoPenalty
@@ -26,7 +26,9 @@ from skc2c.penalties import NoPenalty
 _STEPS = 2000
 # Significance at which classes are told to be unequally frequent: as usual.
 _LEVEL = 0.05
-# Part of the variance in the principal components that networks are trained on, and the fewest.
+# Part of the variance in the principal components that networks are trained on: of digits, 80 %
+# have 1 point less accuracy. And the fewest components, so that tables of up to so many features
+# are left as they are.
 _SHARE, _FEWEST_COMPONENTS = 0.9, 20
 # Rows from which the extent of the data is taken.
 _SAMPLE = 2000
@@ -66,9 +68,12 @@ def _may_be_projected(estimator, ingredients):
     single features.
     """
     is_plain = estimator.numeric_embedding in ("auto", None) and np.ndim(ingredients.epsilon) == 0
-    return (
-        estimator.input_scaling == "auto" and is_plain and not sparse.issparse(ingredients.first.X)
-    )
+    return is_plain and _chooses_scaling(estimator, ingredients)
+
+
+def _chooses_scaling(estimator, ingredients):
+    """Whether it is left to the fit how to scale dense features."""
+    return estimator.input_scaling == "auto" and not sparse.issparse(ingredients.first.X)
 
 
 def _components(ingredients):
@@ -86,7 +91,7 @@ def _scaling(estimator, ingredients):
 
     Of a feature that is mostly blank, quartiles leave little more than whether it is blank.
     """
-    if estimator.input_scaling != "auto" or sparse.issparse(ingredients.first.X):
+    if not _chooses_scaling(estimator, ingredients):
         return ingredients.scaling
     return fit_scaling(ingredients.first, ingredients.unlabeled, "standard")
 
@@ -105,7 +110,7 @@ def _spread(ingredients):
     """Standard deviations of the features that training sees."""
     labelled, targets = ingredients.labelled, ingredients.targets
     rows = ingredients.scaled(labelled, targets.units(labelled.y, labelled.weight))
-    pool = ingredients.pool(rows)
+    pool = pool_of(rows, ingredients.unlabeled_in_training)
     return spread_of_columns(pool.take(evenly(len(pool), _SAMPLE)).X)
 
 

@@ -108,14 +108,19 @@ class Ingredients:
 
     def pool(self, train):
         """All rows, labelled or not, if there are any of the latter."""
-        return pool_of(train, self._unlabeled_in_training) if self.unlabeled else None
+        return pool_of(train, self._held) if self.unlabeled else None
 
-    @cached_property
-    def _unlabeled_in_training(self):
-        """The unlabelled rows as training sees them, made once if that takes much time."""
+    @property
+    def unlabeled_in_training(self):
+        """The unlabelled rows as training sees them, transformed when they are asked for."""
         if self.transformation is None:
             return self.unlabeled
-        parts = [Scaled(part, self.transformation, self.dtype) for part in self.unlabeled]
+        return [Scaled(part, self.transformation, self.dtype) for part in self.unlabeled]
+
+    @cached_property
+    def _held(self):
+        """The same for every batch: components are computed once, as that takes much time."""
+        parts = self.unlabeled_in_training
         return parts if self.components is None else [in_memory(part) for part in parts]
 
 

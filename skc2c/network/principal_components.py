@@ -63,6 +63,8 @@ class PrincipalComponents:
 def leading_components(Z, weight, share, fewest):
     """Return the mean of rows and the directions in which most of their variance lies.
 
+    scikit-learn's PCA does the same for rows of equal weight.
+
     Parameters
     ----------
     Z : ndarray of shape (n, D)
