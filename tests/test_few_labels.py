@@ -73,6 +73,32 @@ def test_radius_that_is_given_is_taken(blobs):
     assert clf.epsilon_ == 0.5
 
 
+class Planned(Exception):
+    """Ends a fit before it is trained."""
+
+
+@pytest.mark.parametrize(
+    ("settings", "expected"),
+    [
+        ({}, 2000),
+        ({"batch_size": 2}, 4000),
+        ({"batch_size": 1}, 6000),
+        ({"batch_size": 1, "solver": "lbfgs"}, 2000),
+    ],
+)
+def test_training_takes_twenty_passes_over_all_rows_within_limits(
+    rng, monkeypatch, settings, expected
+):
+    def planned(plan, *_):
+        raise Planned(plan.ends)
+
+    monkeypatch.setattr(training, "_cross_fit", planned)
+    marked = np.where(np.arange(400) < 2, np.arange(400), -1)
+    with pytest.raises(Planned) as stopped:
+        C2CClassifier(missing_label=-1, **settings).fit(rng.normal(size=(400, 2)), marked)
+    assert stopped.value.args == ([expected],)
+
+
 @pytest.mark.parametrize(("alpha", "expected"), [("auto", 2.0), (0.7, 0.7)])
 def test_with_a_handful_of_labels_every_network_has_them_all(blobs, alpha, expected):
     X, marked, _ = blobs(5)  # too few for folds

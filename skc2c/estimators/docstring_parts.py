@@ -111,7 +111,8 @@ learning_rate_init : float, default=0.01
 max_iter : int or 'auto', default='auto'
     Largest number of epochs of Adam (passes over the rows), or of iterations of L-BFGS. With
     several networks, ``'auto'`` trains for up to 3150 steps of Adam, or 1550 with more than
-    10,000 rows; with one, for up to 200 iterations.
+    10,000 rows; with one, for up to 200 iterations. A classifier that learns from rows without
+    a label takes 2000 steps, or those of 20 epochs of all rows if these are more, up to 6000.
 
 shuffle : bool, default=True
     Whether to shuffle the rows before each epoch of Adam.
