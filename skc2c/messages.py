@@ -2,6 +2,7 @@
 
 import sys
 import warnings
+from contextlib import contextmanager
 from pathlib import Path
 
 import joblib
@@ -22,6 +23,20 @@ def warn(message, category=UserWarning):
     category : type, default=UserWarning
     """
     warnings.warn(message, category, stacklevel=_levels_to_user())
+
+
+@contextmanager
+def about(argument):
+    """Put the name of an argument in front of errors: scikit-learn's checks call each one X or y.
+
+    Parameters
+    ----------
+    argument : str
+    """
+    try:
+        yield
+    except (TypeError, ValueError) as error:
+        raise type(error)(f"{argument}: {error}") from error
 
 
 def is_called_from(module):

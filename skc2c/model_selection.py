@@ -5,8 +5,10 @@ from sklearn.metrics import check_scoring
 from sklearn.model_selection import BaseCrossValidator, check_cv
 from sklearn.utils import _safe_indexing
 from sklearn.utils.multiclass import type_of_target
+from sklearn.utils.validation import check_consistent_length
 
-from skc2c.data.missing_labels import drop_missing, is_missing
+from skc2c.data.missing_labels import labelled_rows, labels
+from skc2c.messages import warn
 
 
 class SemiSupervisedSplit(BaseCrossValidator):
@@ -66,9 +68,12 @@ class SemiSupervisedSplit(BaseCrossValidator):
         ValueError
             If y is None or no row is labelled.
         """
-        missing = self._missing(y)
-        labelled, unlabeled = np.flatnonzero(~missing), np.flatnonzero(missing)
-        for train, test in self._inner(y, missing).split(*_pick((X, y, groups), labelled)):
+        check_consistent_length(X, y, groups)
+        labelled = self._labelled(y)
+        unlabeled = np.setdiff1d(np.arange(len(y)), labelled)
+        if not len(unlabeled):
+            warn(f"missing_label={self.missing_label!r} marks no row of y: all are split.")
+        for train, test in self._inner(y, labelled).split(*_pick((X, y, groups), labelled)):
             yield np.sort(np.concatenate([labelled[train], unlabeled])), labelled[test]
 
     def get_n_splits(self, X=None, y=None, groups=None):
@@ -86,9 +91,8 @@ class SemiSupervisedSplit(BaseCrossValidator):
         """
         if y is None:
             return check_cv(self.cv).get_n_splits(X, y, groups)
-        missing = self._missing(y)
-        parts = _pick((X, y, groups), np.flatnonzero(~missing))
-        return self._inner(y, missing).get_n_splits(*parts)
+        labelled = self._labelled(y)
+        return self._inner(y, labelled).get_n_splits(*_pick((X, y, groups), labelled))
 
     def get_metadata_routing(self):
         """Return what the inner splitter asks for, such as groups.
@@ -102,18 +106,15 @@ class SemiSupervisedSplit(BaseCrossValidator):
             return self.cv.get_metadata_routing()
         return super().get_metadata_routing()
 
-    def _missing(self, y):
+    def _labelled(self, y):
         if y is None:
             raise ValueError("y is needed to tell which rows have a label. Got None.")
-        missing = is_missing(y, self.missing_label)
-        if missing.all():
-            raise ValueError(f"No row of y has a label: all are {self.missing_label!r}.")
-        return missing
+        return labelled_rows(y, self.missing_label)
 
-    def _inner(self, y, missing):
+    def _inner(self, y, labelled):
         if hasattr(self.cv, "__next__"):
             raise ValueError("cv is an iterator, which can be run through only once. Pass a list.")
-        y = drop_missing(y, missing)
+        y = labels(y, labelled)
         # Whole numbers marked with NaN are real targets, whatever they look like.
         classes = y.dtype.kind != "f" and type_of_target(y) in ("binary", "multiclass")
         return check_cv(self.cv, y, classifier=classes)
@@ -166,9 +167,8 @@ class _LabeledScorer:
         self.missing_label = missing_label
 
     def __call__(self, estimator, X, y, **params):
-        labelled = np.flatnonzero(~is_missing(y, self.missing_label))
-        if len(labelled) == 0:
-            raise ValueError(f"No row of y has a label: all are {self.missing_label!r}.")
+        check_consistent_length(X, y)
+        labelled = labelled_rows(y, self.missing_label)
         params = {
             name: _safe_indexing(value, labelled) if np.shape(value)[:1] == (len(y),) else value
             for name, value in params.items()

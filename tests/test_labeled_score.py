@@ -81,5 +81,5 @@ def test_ordinary_cross_validation_counts_labelled_rows_only():
 
 def test_no_labelled_row_has_no_score():
     clf = C2CClassifier(**PLAIN | SMALL, missing_label=-1).fit(X, marked(LABELS, -1))
-    with pytest.raises(ValueError, match="0 sample"):
+    with pytest.raises(ValueError, match="No row of y has a label"):
         clf.score(X, np.full(90, -1))

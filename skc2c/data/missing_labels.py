@@ -48,9 +48,33 @@ def is_missing(y, missing_label):
     return missing
 
 
-def drop_missing(y, missing):
-    """Labels of the other rows, in the dtype that they have without the mark."""
-    kept = _values(y)[~missing]
+def labelled_rows(y, missing_label):
+    """Find the rows of y that have a label.
+
+    Parameters
+    ----------
+    y, missing_label
+        As for `is_missing`.
+
+    Returns
+    -------
+    labelled : ndarray of int
+        Which rows these are, ascending.
+
+    Raises
+    ------
+    ValueError
+        If there are none, and where `is_missing` raises one.
+    """
+    labelled = np.flatnonzero(~is_missing(y, missing_label))
+    if not len(labelled):
+        raise ValueError(f"No row of y has a label: all are missing_label={missing_label!r}.")
+    return labelled
+
+
+def labels(y, labelled):
+    """Labels of the rows that have one, in the dtype that they have without the mark."""
+    kept = _values(y)[labelled]
     return np.array(kept.tolist()) if kept.dtype == object else kept
 
 

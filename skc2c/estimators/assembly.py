@@ -1,6 +1,7 @@
 """From the ingredients of a fit to the plan of one network."""
 
 from dataclasses import dataclass, replace
+from numbers import Real
 
 import numpy as np
 from sklearn.metrics import check_scoring
@@ -125,7 +126,10 @@ def _split(estimator, ingredients):
         return rows, None
     if ingredients.validation is not None:
         X, y, weight = ingredients.validation
-        return rows, used_rows(X, *targets.encode_validation(y, weight))[0]
+        held_out = used_rows(X, *targets.encode_validation(y, weight))[0]
+        if not len(held_out):
+            raise ValueError("X_val, y_val: class_weight leaves no row with a weight.")
+        return rows, held_out
     fraction = estimator.validation_fraction
     seed = int(ingredients.streams.split.integers(2**32))
     try:
@@ -157,7 +161,8 @@ def _front(estimator, rows):
     """Layers in front of the dense ones; without folds, ``'auto'`` is none."""
     if estimator.numeric_embedding in (None, "auto"):
         return ()
-    return embedding(rows.X, estimator.numeric_embedding)
+    rows = rows.take(slice(None))
+    return embedding(rows.X, estimator.numeric_embedding, rows.weight)
 
 
 def _going_on(previous, network, targets, is_partial):
@@ -217,7 +222,13 @@ def _score(estimator, ingredients, held_out, units, folded, as_fitted):
 
         def score(theta):
             network, theta = folded(theta)
-            return float(scorer(as_fitted(network, units, theta), held_out.X, y))
+            value = scorer(as_fitted(network, units, theta), held_out.X, y)
+            if not isinstance(value, Real) or np.isnan(value):
+                raise ValueError(
+                    f"scoring={estimator.scoring!r} must return a number, and not NaN, for the "
+                    f"held-out rows. Got {value!r}."
+                )
+            return float(value)
 
         return score
     held_out = ingredients.scaled(held_out, units)

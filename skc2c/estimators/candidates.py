@@ -111,5 +111,5 @@ def _fronts(estimator, rows):
     if estimator.numeric_embedding is None:
         return [()]
     if estimator.numeric_embedding == "auto":
-        return [(), *embeddings(rows.X)]
-    return [embedding(rows.X, estimator.numeric_embedding)]
+        return [(), *embeddings(rows.X, rows.weight)]
+    return [embedding(rows.X, estimator.numeric_embedding, rows.weight)]

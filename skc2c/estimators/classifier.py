@@ -2,9 +2,11 @@
 
 from dataclasses import replace
 
+import numpy as np
 from sklearn.base import ClassifierMixin
 from sklearn.utils._param_validation import StrOptions
 
+from skc2c.data.missing_labels import is_missing, labels
 from skc2c.estimators.callbacks import with_callbacks
 from skc2c.estimators.class_predictions import ClassPredictionsMixin
 from skc2c.estimators.class_weights import (
@@ -179,8 +181,8 @@ class C2CClassifier(
         >>> C2CClassifier(max_iter=100, random_state=0).fit(X, y).predict([[0.5], [2.5]])
         array(['low', 'high'], dtype='<U4')
         """
-        further = {"X_val": X_val, "y_val": y_val, "sample_weight_val": sample_weight_val}
-        return self._fit(X, y, sample_weight, X_unlabeled, groups=groups, **further)
+        validation = {"X_val": X_val, "y_val": y_val, "sample_weight_val": sample_weight_val}
+        return self._fit(X, y, sample_weight, X_unlabeled, groups=groups, **validation)
 
     @with_callbacks
     def partial_fit(self, X, y, classes=None, sample_weight=None, *, X_unlabeled=None):
@@ -198,7 +200,8 @@ class C2CClassifier(
         y : array-like of shape (n_samples,) or (n_samples, n_outputs)
             Labels, or a 0/1 indicator matrix (multilabel). They may be of one class only.
         classes : array-like of shape (n_classes,), default=None
-            All classes that there will be. Required in the first call, unless y is multilabel.
+            All classes that there will be. Required in the first call, unless y is multilabel. The
+            mark `missing_label` is none of them.
         sample_weight : array-like of shape (n_samples,), default=None
             Weights of the rows.
         X_unlabeled : {array-like, sparse matrix} of shape (n_unlabeled, n_features), default=None
@@ -231,6 +234,9 @@ class C2CClassifier(
                 "class_weight='balanced' is not defined for partial_fit, which does not know the "
                 "frequencies of the classes. Pass a dictionary of weights instead."
             )
+        if classes is not None:
+            classes = list(classes)  # which may be a set
+            classes = labels(classes, np.flatnonzero(~is_missing(classes, self.missing_label)))
         return self._fit_increment(X, y, sample_weight, X_unlabeled, classes)
 
     def _targets(self):

@@ -49,30 +49,36 @@ class CrossTraining:
         return self.units._replace(scale=self.units.scale * self.confidence)
 
 
-def folds_of(estimator, ingredients, given, groups):
+def folds_of(estimator, ingredients, data):
     """Training rows and rows left out of each network, or None if there are too few rows.
 
     Parameters
     ----------
     estimator : Perceptron
     ingredients : Ingredients
-    given : Labelled
-        Labelled rows as `fit` was given them, for a splitter.
-    groups : array-like or None
-        Of these rows.
+    data : TrainingData
+        Labelled rows as `fit` was given them, and their groups, for a splitter.
 
     Returns
     -------
     folds : list of (ndarray of int, ndarray of int) or None
     """
+    given, groups = data.labelled, data.groups
     if isinstance(estimator.cv, (int, np.integer)):
         if groups is not None:
             warn(f"groups is ignored by cv={estimator.cv}. Pass a splitter such as GroupKFold.")
         return _random_folds(estimator, ingredients)
     place = np.full(len(given.y), -1)
     place[ingredients.used] = np.arange(len(ingredients.labelled))
-    splits = check_cv(estimator.cv).split(given.X, given.y, groups)
-    pairs = [(place[train], place[test]) for train, test in splits]
+    splits = list(check_cv(estimator.cv).split(given.X, given.y, groups))
+    if not splits and hasattr(estimator.cv, "__next__"):
+        raise ValueError("cv is an iterator, which can be run through only once. Pass a list.")
+    try:
+        pairs = [(place[train], place[test]) for train, test in splits]
+    except IndexError as error:
+        raise ValueError(
+            f"cv has rows beyond the {len(place)} that have a label: {error}"
+        ) from error
     folds = [(train[train >= 0], test[test >= 0]) for train, test in pairs]
     if not all(len(train) for train, _ in folds) or not any(len(test) for _, test in folds):
         raise ValueError(

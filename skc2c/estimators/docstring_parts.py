@@ -267,8 +267,9 @@ weighted mean of the penalty over all rows, labelled or not; unlabelled rows hav
 except in `VAT` with a ``balance_weight``.
 """,
     "fit_parameters": """
-groups : array-like of shape (n_labeled,), default=None
-    Group of each labelled row, passed to `cv`.
+groups : array-like of shape (n_samples,) or (n_labeled,), default=None
+    Group of each row, or of each labelled one, passed to `cv`. Ignored, with a warning, if there
+    are no folds or random ones.
 X_unlabeled : {array-like, sparse matrix} of shape (n_unlabeled, n_features), default=None
     Further rows without a label, for the penalty to learn from. It is never copied as a
     whole, so it may be memory-mapped. If a step in front transforms X, name it in

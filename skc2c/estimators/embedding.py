@@ -23,13 +23,15 @@ _FEWEST_BINS, _MOST_BINS, _MOST_IN_ALL = 12, 24, 400
 _FINEST = 1e-8
 
 
-def embeddings(X):
+def embeddings(X, weight=None):
     """Return the embeddings of the numeric columns of X that are worth trying.
 
     Parameters
     ----------
     X : ndarray or CSR matrix of shape (n, D)
         Scaled rows.
+    weight : ndarray of shape (n,), optional
+        Of the rows; by default they weigh one. A row of weight two counts as two rows.
 
     Returns
     -------
@@ -40,10 +42,10 @@ def embeddings(X):
     if not columns:
         return []
     waves = _waves(X, columns)
-    return [waves] if len(columns) > _MANY_COLUMNS else [_bins(X, columns), waves]
+    return [waves] if len(columns) > _MANY_COLUMNS else [_bins(X, columns, weight), waves]
 
 
-def embedding(X, name):
+def embedding(X, name, weight=None):
     """Return the layers that embed the numeric columns of X: none if there are no such columns.
 
     Parameters
@@ -51,6 +53,8 @@ def embedding(X, name):
     X : ndarray or CSR matrix of shape (n, D)
         Scaled rows.
     name : {'fourier', 'piecewise_linear'}
+    weight : ndarray of shape (n,), optional
+        As for `embeddings`.
 
     Returns
     -------
@@ -59,7 +63,7 @@ def embedding(X, name):
     columns = _numeric_columns(X)
     if not columns:
         return ()
-    return {"fourier": _waves, "piecewise_linear": _bins}[name](X, columns)
+    return _waves(X, columns) if name == "fourier" else _bins(X, columns, weight)
 
 
 def _numeric_columns(X):
@@ -75,22 +79,24 @@ def _waves(X, columns):
     return (FourierFeatures(n_features=X.shape[1], columns=columns, frequencies=frequencies),)
 
 
-def _bins(X, columns):
-    n_bins = max(_FEWEST_BINS, min(round(_BINS_BY_ROOT * len(X) ** 0.5), _MOST_BINS))
+def _bins(X, columns, weight):
+    weight = np.ones(len(X)) if weight is None else weight
+    n_bins = max(_FEWEST_BINS, min(round(_BINS_BY_ROOT * weight.sum() ** 0.5), _MOST_BINS))
     n_bins = min(n_bins, max(2, _MOST_IN_ALL // len(columns)))
-    points = tuple(_breakpoints(X[:, column], n_bins) for column in columns)
+    points = tuple(_breakpoints(X[:, column], weight, n_bins) for column in columns)
     return (PiecewiseLinear(n_features=X.shape[1], columns=columns, breakpoints=points),)
 
 
-def _breakpoints(x, n_bins):
-    """Ends of bins: quantiles in which a value counts as the root of its number of rows.
+def _breakpoints(x, weight, n_bins):
+    """Ends of bins: quantiles in which a value counts as the root of the weight of its rows.
 
     So a value that most rows have does not take all bins for itself, and dense parts still have
     more bins than the tails. Ends lie halfway between two values, so that no row is at a kink.
     """
     x = x.astype(np.float64)
     cells = np.round((x - x.min()) / (_FINEST * np.ptp(x)))
-    _, first, counts = np.unique(cells, return_index=True, return_counts=True)
+    _, first, cell = np.unique(cells, return_index=True, return_inverse=True)
+    counts = np.bincount(cell, weight)
     values = x[first]
     values = np.concatenate([[2 * values[0] - values[1]], values, [2 * values[-1] - values[-2]]])
     share = np.cumsum(np.sqrt(counts))

@@ -1,5 +1,7 @@
 """Prediction intervals from the networks of single folds and their out-of-fold residuals."""
 
+from numbers import Real
+
 import numpy as np
 
 from skc2c.estimators.fitted import assembled
@@ -163,19 +165,20 @@ def prediction_interval(estimator, X, targets, coverage):
     lower, upper : ndarray of shape (n, T)
     """
     record = estimator._conformal
-    if not 0.0 < coverage < 1.0:
+    if not (isinstance(coverage, Real) and 0.0 < coverage < 1.0):
         raise ValueError(f"coverage must be between 0 and 1, both excluded. Got {coverage!r}.")
     if record is None:
         raise ValueError(
-            "predict_interval needs a fit with folds, which leave rows out: cv=4, and neither "
-            "early_stopping nor warm_start nor partial_fit."
+            "predict_interval needs a fit with folds, which leave rows out: cv=4 and at least six "
+            "labelled rows, and neither early_stopping nor warm_start nor partial_fit."
         )
     h = outputs(*network_of_folds(estimator), X, map_in_order).astype(np.float64)
     h = h.reshape(len(h), len(record["intercepts"]), -1)
     size = max(1, _BLOCK // record["shares"].size)
     blocks = [h[start : start + size] for start in range(0, len(h), size)]
     bounds = [_bounds(block, record, targets, coverage) for block in blocks]
-    return tuple(map(np.concatenate, zip(*bounds, strict=True)))
+    lower, upper = map(np.concatenate, zip(*bounds, strict=True))
+    return np.maximum(lower, targets.least), upper
 
 
 def _bounds(h, record, targets, coverage):

@@ -2,8 +2,9 @@
 
 import numpy as np
 from sklearn.utils import _safe_indexing
+from sklearn.utils.validation import check_consistent_length
 
-from skc2c.data.missing_labels import drop_missing, is_missing
+from skc2c.data.missing_labels import labelled_rows, labels
 
 
 class LabeledScoreMixin:
@@ -38,8 +39,8 @@ class LabeledScoreMixin:
         True
         """
         if self.missing_label is not None:
-            missing = is_missing(y, self.missing_label)
-            kept = np.flatnonzero(~missing)
-            X, y = _safe_indexing(X, kept), drop_missing(y, missing)
+            check_consistent_length(X, y, sample_weight)
+            kept = labelled_rows(y, self.missing_label)
+            X, y = _safe_indexing(X, kept), labels(y, kept)
             sample_weight = None if sample_weight is None else np.asarray(sample_weight)[kept]
         return super().score(X, y, sample_weight)

@@ -1,20 +1,29 @@
 """Warnings that a meta-estimator has taken the mark of unlabelled rows for a class."""
 
+import numpy as np
+
 from skc2c.messages import is_called_from, warn
 
 _CURE = "pass the rows without a label as X_unlabeled instead."
 
 
-def warn_of_lost_marks(missing_label, missing):
+def warn_of_lost_marks(missing_label, y, missing):
     """Warn if the mark is in no row, or if who calls will count it as a class.
 
     Parameters
     ----------
     missing_label : object
+    y : array-like
     missing : ndarray of bool
         Which rows are marked.
     """
-    if not missing.any():
+    twins = [] if missing.any() else _twins(missing_label, y)
+    if twins:
+        warn(
+            f"missing_label={missing_label!r} marks no row of y, in which {twins[0]!r} is a value: "
+            "the two are of different types."
+        )
+    elif not missing.any():
         warn(
             f"missing_label={missing_label!r} marks no row of y. If it should, a "
             "meta-estimator may have encoded y (as voting, stacking, bagging and one-vs-rest "
@@ -34,3 +43,9 @@ def warn_of_one_class(missing_label, classes):
             "should have more, a meta-estimator may have encoded y (as OutputCodeClassifier does, "
             f"by -1 and 1): {_CURE}"
         )
+
+
+def _twins(missing_label, y):
+    """Values of y that look like the mark."""
+    values = np.asarray(y, dtype=object).ravel()
+    return [value for value in values if str(value) == str(missing_label)]

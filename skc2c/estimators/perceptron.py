@@ -117,7 +117,7 @@ class Perceptron(CallbackSupportMixin, BaseEstimator, ABC):
 
     # ------------------------------------------------------------------------- fitting
 
-    def _fit(self, X, y, weight, X_unlabeled, groups=None, increment=None, **validation):
+    def _fit(self, X, y, weight, X_unlabeled, increment=None, **further):
         """Fit, and set all attributes at the end: an error leaves `self` as it was."""
         keep_freed_memory()
         self._validate_params()
@@ -125,8 +125,8 @@ class Perceptron(CallbackSupportMixin, BaseEstimator, ABC):
         previous = self._previous(increment is not None)
         # scikit-learn's checks set attributes; these are set on a stand-in.
         checked, draws = copy.copy(self), copy.deepcopy(self.random_state)
-        arguments = X, y, weight, X_unlabeled
-        data = check_training_data(checked, *arguments, reset=previous is None, **validation)
+        part = {"reset": previous is None, "is_part": increment is not None}
+        data = check_training_data(checked, X, y, weight, X_unlabeled, **part, **further)
         given = data.labelled
         known = previous and previous.targets
         targets, y, weight = self._encode(given.y, given.weight, known, increment)
@@ -139,7 +139,7 @@ class Perceptron(CallbackSupportMixin, BaseEstimator, ABC):
             **settings,
         )
         tasks = Tasks(self, rows_of(X, data), of_X(checked))
-        call = Call(checked, data, groups, previous, increment is not None, tasks)
+        call = Call(checked, data, previous, increment is not None, tasks)
         try:
             attributes = train(self, ingredients, call)
         except DivergenceError as error:

@@ -177,8 +177,8 @@ class C2CRegressor(
         >>> reg.predict([[0.7]]).round(1)
         array([0.5])
         """
-        further = {"X_val": X_val, "y_val": y_val, "sample_weight_val": sample_weight_val}
-        return self._fit(X, y, sample_weight, X_unlabeled, groups=groups, **further)
+        validation = {"X_val": X_val, "y_val": y_val, "sample_weight_val": sample_weight_val}
+        return self._fit(X, y, sample_weight, X_unlabeled, groups=groups, **validation)
 
     @with_callbacks
     def partial_fit(self, X, y, sample_weight=None, *, X_unlabeled=None):

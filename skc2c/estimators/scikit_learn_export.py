@@ -52,7 +52,8 @@ class ScikitLearnExportMixin:
         Raises
         ------
         ValueError
-            If scikit-learn's network does not have the activation or the loss.
+            If scikit-learn's network does not have the activation or the loss, or there is one
+            class only.
         sklearn.exceptions.NotFittedError
             If the estimator is not fitted.
 
@@ -74,6 +75,11 @@ class ScikitLearnExportMixin:
 
 
 def _as_classifier(estimator, network, targets):
+    if len(targets.classes) == 1:
+        raise ValueError(
+            "to_sklearn cannot express a classifier of one class: scikit-learn's MLPClassifier "
+            "takes it for one of two. Use DummyClassifier, or ONNX (skc2c.onnx)."
+        )
     y = np.eye(targets.n_targets, dtype=int) if targets.is_multilabel else targets.classes
     return _exported(estimator, network, MLPClassifier, y, {})
 

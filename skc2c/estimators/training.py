@@ -39,6 +39,7 @@ from skc2c.estimators.worth_of_unlabeled import (
 from skc2c.fitting import CrossFit, cross_fit, fit
 from skc2c.machine.processes import InProcesses, n_processes
 from skc2c.machine.threads import blas_threads_taken, map_in_order
+from skc2c.messages import warn
 
 
 class Call(NamedTuple):
@@ -50,8 +51,6 @@ class Call(NamedTuple):
         A copy of the estimator, on which the checks of X have set attributes.
     data : TrainingData
         Before y is encoded.
-    groups : array-like or None
-        Of the labelled rows, for a splitter.
     previous : Previous or None
         What the fit goes on from.
     is_increment : bool
@@ -62,7 +61,6 @@ class Call(NamedTuple):
 
     checked: BaseEstimator
     data: TrainingData
-    groups: object
     previous: Previous | None
     is_increment: bool
     tasks: Tasks
@@ -90,8 +88,10 @@ def train(estimator, ingredients, call):
     """
     is_single = estimator.cv is None or estimator.early_stopping or estimator.warm_start
     if is_single or call.is_increment:
+        if call.data.groups is not None:
+            warn("groups is ignored: it is for folds, and one network is trained without any.")
         return {**_train_one(estimator, ingredients, call), "_conformal": None}
-    folds = folds_of(estimator, ingredients, call.data.labelled, call.groups)
+    folds = folds_of(estimator, ingredients, call.data)
     with blas_threads_taken():  # so that components do not depend on their number
         few = few_labels(estimator, ingredients)
         if few is not None:
@@ -244,6 +244,7 @@ def _train_one(estimator, ingredients, call):
 
     def as_fitted(network, units, theta):
         fitted = copy.copy(call.checked)
+        vars(fitted).pop("feature_names_in_", None)  # a scorer is given arrays
         vars(fitted).update(function(network, units, theta))
         return fitted
 

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 from scipy import sparse
-from sklearn.utils import check_X_y
+from sklearn.utils import _safe_indexing, check_X_y
 from sklearn.utils.sparsefuncs import mean_variance_axis
 from sklearn.utils.validation import (
     _check_sample_weight,
@@ -14,11 +14,11 @@ from sklearn.utils.validation import (
     validate_data,
 )
 
-from skc2c.data.missing_labels import drop_missing, is_missing
+from skc2c.data.missing_labels import is_missing, labelled_rows, labels
 from skc2c.data.rows import Picked
 from skc2c.estimators.lost_marks import warn_of_lost_marks
 from skc2c.estimators.scaled_rows import evenly
-from skc2c.messages import warn
+from skc2c.messages import about, warn
 
 # Batches are rows in any order: taken from an array in column order, as a DataFrame gives it, they
 # cost more than the training itself (three quarters of the time with 784 features).
@@ -42,6 +42,8 @@ class TrainingData(NamedTuple):
     unlabeled : list of matrix
         Rows of X without a label, and the rows of ``X_unlabeled``.
     validation : Labelled or None
+    groups : array-like or None
+        Of the labelled rows, for a splitter.
     places : ndarray of int
         Which of the rows given are labelled.
     n_rows : int
@@ -51,6 +53,7 @@ class TrainingData(NamedTuple):
     labelled: Labelled
     unlabeled: list
     validation: Labelled | None
+    groups: object
     places: np.ndarray
     n_rows: int
 
@@ -63,6 +66,8 @@ def check_training_data(
     X_unlabeled,
     *,
     reset,
+    is_part=False,
+    groups=None,
     X_val=None,
     y_val=None,
     sample_weight_val=None,
@@ -72,10 +77,12 @@ def check_training_data(
     Parameters
     ----------
     estimator : Perceptron
-    X, y, sample_weight, X_unlabeled, X_val, y_val, sample_weight_val : array-like or None
+    X, y, sample_weight, X_unlabeled, groups, X_val, y_val, sample_weight_val : array-like or None
         As given to ``fit``.
     reset : bool
         Whether X says what the features are, or must have those of the previous fit.
+    is_part : bool, default=False
+        Whether the rows are a part of more, in which every row may have a label.
 
     Returns
     -------
@@ -86,18 +93,33 @@ def check_training_data(
     ValueError
         If something is not valid or does not go with the rest.
     """
-    labelled, unlabeled, places = _check_rows(estimator, X, y, sample_weight, reset)
+    labelled, unlabeled, places = _check_rows(estimator, X, y, sample_weight, reset, is_part)
     if X_unlabeled is not None:
-        extra = _canonical(validate_data(estimator, X_unlabeled, reset=False, **_CHECKS))
+        with about("X_unlabeled"):
+            extra = validate_data(estimator, X_unlabeled, reset=False, **_CHECKS)
+        extra = _canonical(extra)
         _warn_of_scale(labelled.X, extra, "X_unlabeled")
         unlabeled.append(extra)
     validation = _check_validation(estimator, X_val, y_val, sample_weight_val)
     if validation is not None:
         _warn_of_scale(labelled.X, validation.X, "X_val")
-    return TrainingData(labelled, unlabeled, validation, places, _num_samples(X))
+    groups = _groups_of_labelled(groups, places, _num_samples(X))
+    return TrainingData(labelled, unlabeled, validation, groups, places, _num_samples(X))
 
 
-def _check_rows(estimator, X, y, sample_weight, reset):
+def _groups_of_labelled(groups, places, n):
+    """The groups of the labelled rows, whether these were given or those of all n rows."""
+    if groups is None or _num_samples(groups) == len(places):
+        return groups
+    if _num_samples(groups) != n:
+        raise ValueError(
+            f"groups must have an entry for each row, {n}, or for each labelled row, "
+            f"{len(places)}. Got {_num_samples(groups)} entries."
+        )
+    return _safe_indexing(groups, places)
+
+
+def _check_rows(estimator, X, y, sample_weight, reset, is_part):
     """Labelled rows, the list of the matrices of the others, and which rows are labelled."""
     if estimator.missing_label is None:
         X, y = _validated(estimator, X, y, reset)
@@ -108,20 +130,22 @@ def _check_rows(estimator, X, y, sample_weight, reset):
     check_consistent_length(X, y)
     X = _canonical(validate_data(estimator, X, reset=reset, **_CHECKS))
     weight = _check_weight(sample_weight, X)
-    missing = is_missing(y, estimator.missing_label)
-    if missing.all():
-        raise ValueError(
-            f"No row of y has a label: all are missing_label={estimator.missing_label!r}."
-        )
-    warn_of_lost_marks(estimator.missing_label, missing)
-    kept = np.flatnonzero(~missing)
+    kept = labelled_rows(y, estimator.missing_label)
+    missing = np.ones(len(y), dtype=bool)
+    missing[kept] = False
+    if not is_part:
+        warn_of_lost_marks(estimator.missing_label, y, missing)
     if weight is not None and not weight[kept].any():
         raise ValueError("sample_weight: the weights of all labelled rows are zero.")
-    y = drop_missing(y, missing)
+    y = labels(y, kept)
     X_kept, y = check_X_y(X[kept], y, estimator=estimator, **_CHECKS, **estimator._y_checks)
     used = missing if weight is None else missing & (weight > 0)
     unlabeled = [Picked(X, np.flatnonzero(used))] if used.any() else []
     return Labelled(X_kept, y, None if weight is None else weight[kept]), unlabeled, kept
+
+
+# How scikit-learn's checks complain of a NaN in y, and pandas of its own in a column of strings.
+_OF_NAN = "Input (y )?contains NaN|boolean value of NA"
 
 
 def _validated(estimator, X, y, reset):
@@ -131,22 +155,25 @@ def _validated(estimator, X, y, reset):
     given = np.asarray(y, dtype=object) if isinstance(y, list) else None
     try:
         X, y = validate_data(estimator, X, y, reset=reset, **_CHECKS, **estimator._y_checks)
-    except ValueError as error:
-        if not re.match("Input (y )?contains NaN", str(error)):
+    except (TypeError, ValueError) as error:
+        if not re.match(_OF_NAN, str(error)):
             raise
         raise ValueError(f"Input y contains NaN. {hint}") from error
+    if sparse.issparse(y):
+        return X, y
     values = y if given is None else given
     if values.dtype.kind in "Of" and is_missing(values.reshape(-1), np.nan).any():
         raise ValueError(f"Input y contains NaN or None. {hint}")
     return X, y
 
 
-def _check_weight(sample_weight, X):
+def _check_weight(sample_weight, X, name="sample_weight"):
     if sample_weight is None:
         return None
-    weight = _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
-    if not weight.any():
-        raise ValueError("sample_weight: the weights of all rows are zero.")
+    with about(name):
+        weight = _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
+        if not weight.any():
+            raise ValueError("the weights of all rows are zero.")
     return weight
 
 
@@ -169,8 +196,10 @@ def _check_validation(estimator, X_val, y_val, sample_weight_val):
         raise ValueError("X_val and y_val are for early stopping, but early_stopping=False.")
     if is_missing(y_val, estimator.missing_label).any():
         raise ValueError("y_val has rows without a label (missing_label). Leave them out.")
-    X, y = validate_data(estimator, X_val, y_val, reset=False, **_CHECKS, **estimator._y_checks)
-    return Labelled(X, y, _check_weight(sample_weight_val, X))
+    checks = {**_CHECKS, **estimator._y_checks}
+    with about("X_val, y_val"):
+        X, y = validate_data(estimator, X_val, y_val, reset=False, **checks)
+    return Labelled(X, y, _check_weight(sample_weight_val, X, "sample_weight_val"))
 
 
 # Warn if means differ by more than `_APART` standard deviations or spreads by more than a

@@ -64,7 +64,7 @@ def convert_classifier(scope, operator, container):
     if _is_multilabel(estimator):
         graph.cast(graph.node("Greater", h, 0.0), np.int64, output=labels)
     else:
-        if estimator.n_outputs_ == 1:
+        if estimator.out_activation_ == "logistic":
             h = graph.node("Concat", graph.node("Neg", h), h, axis=1)
         place = graph.node("ArgMax", h, axis=1, keepdims=0)
         graph.node("Gather", _labels(scope, estimator), place, output=labels)

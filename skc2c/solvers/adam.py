@@ -80,8 +80,8 @@ class AdamStep:
 
     def __init__(self, theta, beta_1, beta_2, epsilon, state=None):
         self.beta_1, self.beta_2, self.epsilon = beta_1, beta_2, epsilon
-        if state is None or len(state["first"]) != len(theta):
-            state = None  # of another network or penalty: nothing to go on from
+        if not state or len(state["first"]) != len(theta):
+            state = None  # of another solver, network or penalty: nothing to go on from
         state = state or {"first": np.zeros_like(theta), "second": np.zeros_like(theta), "t": 0}
         self.first, self.second = state["first"].copy(), state["second"].copy()
         self.t = state["t"]

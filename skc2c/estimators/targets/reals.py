@@ -1,6 +1,7 @@
 """Real values and counts."""
 
 from dataclasses import dataclass, replace
+from typing import ClassVar
 
 import numpy as np
 from sklearn.metrics import r2_score
@@ -28,8 +29,10 @@ class RealTargets(Targets):
 
     loss: str
     n_targets: int
+    # The least value that there may be.
+    least: ClassVar[float] = -np.inf
 
-    def check(self, y):
+    def check(self, y, name="y"):
         """Raise a ValueError if encoded targets are not of this kind."""
 
     def check_all(self, y):
@@ -41,7 +44,7 @@ class RealTargets(Targets):
             raise ValueError(
                 f"{name} needs as many columns as y, {self.n_targets}. Got {y.shape[1]} instead."
             )
-        self.check(y)
+        self.check(y, name)
         return y, weight
 
     def decode(self, h):
@@ -129,9 +132,13 @@ class SpreadTargets(RealTargets):
 class CountTargets(RealTargets):
     """Counts and other values that are not negative, with a logarithmic link."""
 
-    def check(self, y):
+    least: ClassVar[float] = 0.0
+
+    def check(self, y, name="y"):
         if (y < 0.0).any():
-            raise ValueError(f"loss={self.loss!r} needs y that is not negative. Got {y.min()}.")
+            raise ValueError(
+                f"loss={self.loss!r} needs {name} that is not negative. Got {y.min()}."
+            )
 
     def check_all(self, y):
         if not y.any():
