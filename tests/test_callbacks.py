@@ -112,6 +112,19 @@ def test_a_callback_stops_several_networks(rows, solver):
     assert_array_equal(reg.oob_prediction_, whole.fitted[1].oob_prediction_)
 
 
+def test_a_fit_with_pupils_is_told_of_cycle_by_cycle(rows):
+    """Those of the second fit have the networks of the first too, and the last is the result."""
+    X, y = rows
+    settings = {**SEVERAL, "random_state": 0}
+    recorder = Recorder()
+    reg = watched(C2CRegressor, recorder, **settings).fit(X[:30], y[:30], X_unlabeled=X[30:])
+    alone = C2CRegressor(**settings).fit(X[:30], y[:30])
+    assert_array_equal(recorder.fitted[-1].predict(X), reg.predict(X))
+    assert [one.oob_score_ for one in recorder.fitted][-2:] == [alone.oob_score_] * 2
+    assert {one.n_networks_ > alone.n_networks_ for one in recorder.fitted} == {False, True}
+    assert sorted(recorder.begun) == sorted(recorder.ended)
+
+
 def test_early_stopping_shows_the_best_parameters_so_far(rows):
     X, y = rows
     recorder = Recorder()

@@ -52,6 +52,13 @@ def test_dense_parts_have_more_bins_than_tails(rng):
     assert np.mean(np.abs(distinct) < 10) < inside.mean() < np.mean(np.abs(x) < 10)
 
 
+def test_a_row_of_weight_two_is_two_rows(rng):
+    X = np.round(3 * rng.normal(size=(900, 1)), 1)
+    weight = rng.integers(1, 4, size=900)
+    for found in (lambda X, w: embedding(X, "piecewise_linear", w), embeddings):
+        assert found(X, weight)[0] == found(np.repeat(X, weight, axis=0), None)[0]
+
+
 def test_values_that_differ_by_rounding_are_one_value(rng):
     x = np.repeat([0.1, 0.3, 0.7], 40)
     noisy = x * (1.0 + 4e-16 * rng.integers(-3, 4, size=x.size))

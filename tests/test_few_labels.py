@@ -9,13 +9,13 @@ from sklearn.datasets import make_blobs, make_moons
 from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import StandardScaler
 
-from skc2c import C2C, VAT, C2CClassifier, C2CRegressor
+from skc2c import C2C, VAT, C2CClassifier
 from skc2c.data.rows import Rows
 from skc2c.estimators import training
 from skc2c.estimators.confidence import confidence
-from skc2c.estimators.worth_of_unlabeled import do_good, do_harm
+from skc2c.estimators.worth_of_unlabeled import do_harm
 from skc2c.fitting import loss_of
-from skc2c.likelihoods import Bernoulli, Gaussian
+from skc2c.likelihoods import Bernoulli
 from skc2c.network.input_scaling import robust_scaling, standard_scaling
 
 # Fits are too short to settle.
@@ -259,23 +259,6 @@ def test_more_loss_by_a_standard_error_is_harm_however_many_rows_are_right(rng):
     assert do_harm(BINARY, plan, with_rows, alone)
 
 
-@pytest.mark.parametrize(("lead", "expected"), [(-0.5, False), (0.0, False), (0.5, True)])
-def test_good_must_be_seen(rng, lead, expected):
-    plan, alone, with_rows = judged(rng, lead)
-    assert do_good(plan, with_rows, alone) == expected
-    assert not do_good(plan, alone, alone)
-
-
-@pytest.mark.parametrize(("gain", "expected"), [(0.19, False), (0.21, True)])
-def test_good_is_a_gain_of_two_standard_errors(gain, expected):
-    """Losses of 100 rows fall by the gain, give or take one: its standard error is 0.1."""
-    fall = gain + np.tile([1.0, -1.0], 50)
-    alone, with_rows = (np.sqrt(2.0 * loss)[:, None] for loss in (2.0 + fall, np.full(100, 2.0)))
-    rows = Rows(np.zeros((100, 1)), np.zeros((100, 1)), np.ones(100))
-    plan = SimpleNamespace(rows=rows, left_out=np.arange(100), likelihood=Gaussian())
-    assert do_good(plan, with_rows, alone) == expected
-
-
 def test_factor_is_in_the_fitted_network(blobs):
     """The out-of-fold outputs have it, and no other makes their loss smaller."""
     X, marked, y = blobs(60)
@@ -366,40 +349,6 @@ def test_goes_with_other_settings(blobs, settings):
     proba = clf.fit(X, marked).predict_proba(X)
     assert np.isfinite(proba).all()
     assert clf.n_networks_ == 4
-
-
-BRIEF = {"penalty": "vat", "max_iter": 50, "random_state": 0}
-
-
-@pytest.fixture
-def half_labelled(rng):
-    X = rng.normal(size=(80, 2))
-    X[40:] *= 3.0  # so that scalings differ
-    y = X[:, 0] + rng.normal(size=80)
-    return X, np.where(np.arange(80) < 40, y, np.nan)
-
-
-def test_regressor_does_without_rows_that_do_no_good(half_labelled, monkeypatch):
-    X, y = half_labelled
-    monkeypatch.setattr("skc2c.estimators.training.do_good", lambda *_: False)
-    reg = C2CRegressor(missing_label=np.nan, **BRIEF).fit(X, y)
-    alone = C2CRegressor(**BRIEF).fit(X[:40], y[:40])
-    np.testing.assert_array_equal(reg.predict(X), alone.predict(X))
-    assert (reg.alpha_, reg.oob_score_) == (alone.alpha_, alone.oob_score_)
-
-
-def test_regressor_keeps_rows_that_do_good(half_labelled, monkeypatch):
-    X, y = half_labelled
-    monkeypatch.setattr("skc2c.estimators.training.do_good", lambda *_: True)
-    reg = C2CRegressor(missing_label=np.nan, **BRIEF).fit(X, y)
-    np.testing.assert_array_equal(reg.input_center_, robust_scaling(X, np.ones(80)).center)
-
-
-def test_regressor_with_a_strength_that_is_given_learns_from_all_rows(half_labelled):
-    X, y = half_labelled
-    reg = C2CRegressor(alpha=0.3, missing_label=np.nan, **BRIEF).fit(X, y)
-    assert reg.alpha_ == 0.3
-    np.testing.assert_array_equal(reg.input_center_, robust_scaling(X, np.ones(80)).center)
 
 
 def test_rows_apart_are_rows_marked(blobs):

@@ -190,7 +190,22 @@ def test_a_fit_without_folds_has_no_intervals(settings):
         make("real", **settings).fit(X, y).predict_interval(X)
 
 
-@pytest.mark.parametrize("coverage", [0.0, 1.0, -1.0, np.nan])
+def test_counts_have_intervals_of_what_is_not_negative():
+    X, y = draw("real")
+    counts = np.random.default_rng(0).poisson(np.exp(0.2 * X[:, 0]))
+    lower, upper = make("real", loss="poisson").fit(X, counts).predict_interval(X, 0.95)
+    assert lower.min() == 0.0
+    assert (upper > lower).all()
+    assert make("real").fit(X, y).predict_interval(X, 0.95)[0].min() < 0.0
+
+
+def test_a_few_rows_have_no_intervals_and_it_is_said_why():
+    X, y = draw("real")
+    with pytest.raises(ValueError, match="at least six labelled rows"):
+        make("real", batch_size="auto").fit(X[:5], y[:5]).predict_interval(X)
+
+
+@pytest.mark.parametrize("coverage", [0.0, 1.0, -1.0, np.nan, [0.8, 0.9], None])
 def test_coverage_is_between_zero_and_one(coverage):
     X, y = draw("real")
     with pytest.raises(ValueError, match="coverage must be between 0 and 1"):

@@ -83,3 +83,10 @@ def test_no_labelled_row_has_no_score():
     clf = C2CClassifier(**PLAIN | SMALL, missing_label=-1).fit(X, marked(LABELS, -1))
     with pytest.raises(ValueError, match="No row of y has a label"):
         clf.score(X, np.full(90, -1))
+
+
+@pytest.mark.parametrize("arguments", [(X, LABELS[:9]), (X[:9], LABELS), (X, LABELS, np.ones(99))])
+def test_lengths_must_agree(arguments):
+    clf = C2CClassifier(**PLAIN | SMALL, missing_label=-1).fit(X, marked(LABELS, -1))
+    with pytest.raises(ValueError, match="inconsistent numbers of samples"):
+        clf.score(*arguments)

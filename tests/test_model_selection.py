@@ -119,6 +119,20 @@ def test_no_label_at_all_is_refused():
         labeled_scorer("accuracy")(LogisticRegression(), X, [-1] * 4)
 
 
+def test_lengths_must_agree():
+    X, y = np.zeros((4, 1)), [0, 1, 0]
+    with pytest.raises(ValueError, match="inconsistent numbers of samples"):
+        list(SemiSupervisedSplit(2).split(X, y))
+    with pytest.raises(ValueError, match="inconsistent numbers of samples"):
+        labeled_scorer("accuracy")(LogisticRegression(), X, y)
+
+
+def test_a_mark_that_is_nowhere_is_warned_of():
+    y = np.array(["a", "b", "?"] * 4)
+    with pytest.warns(UserWarning, match="missing_label='!' marks no row of y"):
+        list(SemiSupervisedSplit(2, missing_label="!").split(np.zeros((12, 1)), y))
+
+
 def test_every_kind_of_splitter_in_a_grid():
     X, y = half_labelled()
     labelled = np.flatnonzero(y != -1)

@@ -9,6 +9,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.tree import DecisionTreeClassifier
 
 from skc2c import C2CClassifier
+from skc2c.onnx import register_converters
 from skc2c.penalties import PENALTIES
 from skc2c.solvers import SOLVERS
 
@@ -67,3 +68,19 @@ def test_weights_of_classes_that_a_bag_lacks_are_let_pass_as_in_scikit_learn():
     for estimator in (clf, LogisticRegression()):
         with pytest.raises(ValueError, match="class"):
             estimator.set_params(class_weight=unknown).fit(X, y)
+
+
+def test_scikit_learn_has_no_network_of_one_class():
+    with pytest.raises(ValueError, match="to_sklearn cannot express a classifier of one class"):
+        C2CClassifier(**QUICK).fit(X, WORDS).to_sklearn()
+
+
+def test_onnx_has():
+    skl2onnx, onnxruntime = map(pytest.importorskip, ("skl2onnx", "onnxruntime"))
+    register_converters()
+    clf = C2CClassifier(**QUICK).fit(X, WORDS)
+    model = skl2onnx.to_onnx(clf, X[:1], options={"zipmap": False})
+    session = onnxruntime.InferenceSession(model.SerializeToString())
+    labels, proba = session.run(None, {"X": X})
+    assert_array_equal(labels, WORDS)
+    np.testing.assert_allclose(proba, np.ones((40, 1)))

@@ -159,7 +159,8 @@ def test_groups_are_of_labelled_rows(seen):
     X, y = draw("real")
     y[::2] = np.nan
     groups = np.repeat(np.arange(6), N // 12)
-    make("real", cv=GroupKFold(3), missing_label=np.nan).fit(X, y, groups=groups)
+    settings = {"cv": GroupKFold(3), "missing_label": np.nan, "alpha": 0.1}
+    make("real", **settings).fit(X, y, groups=groups)
     for train, test in folds_of_last(seen):
         assert not set(groups[train]) & set(groups[test])
 
@@ -168,6 +169,40 @@ def test_groups_without_a_splitter_are_not_ignored_silently():
     X, y = draw("real")
     with pytest.warns(UserWarning, match="groups is ignored by cv=4"):
         make("real").fit(X, y, groups=np.arange(N) // 5)
+
+
+def test_groups_of_all_rows_are_those_of_the_labelled_ones(seen):
+    X, y = draw("real")
+    y[::2] = np.nan
+    groups = np.arange(N) // 7
+    settings = {"cv": GroupKFold(3), "missing_label": np.nan, "alpha": 0.1}
+    make("real", **settings).fit(X, y, groups=groups)
+    found = folds_of_last(seen)
+    make("real", **settings).fit(X, y, groups=groups[1::2])
+    for one, other in zip(found, folds_of_last(seen), strict=True):
+        assert_array_equal(one[0], other[0])
+    with pytest.raises(ValueError, match=f"groups must have an entry for each row, {N}, or"):
+        make("real", **settings).fit(X, y, groups=groups[:5])
+
+
+@pytest.mark.parametrize("changes", [{"cv": None}, {"early_stopping": True}, {"warm_start": True}])
+def test_groups_without_folds_are_not_ignored_silently(changes):
+    X, y = draw("real")
+    with pytest.warns(UserWarning, match="groups is ignored: it is for folds"):
+        make("real", **changes).fit(X, y, groups=np.arange(N) // 5)
+
+
+def test_an_iterator_that_is_used_up_is_named():
+    X, y = draw("real")
+    reg = make("real", cv=iter([(np.arange(30), np.arange(30, N))])).fit(X, y)
+    with pytest.raises(ValueError, match="cv is an iterator, which can be run through only once"):
+        reg.fit(X, y)
+
+
+def test_splits_of_rows_that_there_are_not_are_refused_by_name():
+    X, y = draw("real")
+    with pytest.raises(ValueError, match=f"cv has rows beyond the {N} that have a label"):
+        make("real", cv=[(np.arange(30), np.arange(30, N + 1))]).fit(X, y)
 
 
 def test_a_splitter_sees_rows_and_targets_as_they_were_given():

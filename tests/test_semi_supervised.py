@@ -3,6 +3,7 @@
 import warnings
 
 import numpy as np
+import pandas as pd
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from oracles import PLAIN, VARIANTS
@@ -116,8 +117,31 @@ def test_no_row_marked_is_ordinary_training_with_a_warning():
         (lambda X, y: quick(missing_label=-1).fit(X, np.full(60, -1)), "No row of y has a label"),
         (lambda X, y: quick(missing_label=-1).fit(X, None), "y is needed"),
         (lambda X, y: quick(missing_label=-1).fit(X, y[:5]), "inconsistent numbers of samples"),
-        (lambda X, y: quick().fit(X, y, X_unlabeled=X[:, :1]), "1 features"),
-        (lambda X, y: quick().fit(X, y, X_unlabeled=X * np.nan), "NaN"),
+        (lambda X, y: quick().fit(X, y, X_unlabeled=X[:, :1]), "X_unlabeled: .*1 features"),
+        (lambda X, y: quick().fit(X, y, X_unlabeled=X * np.nan), "X_unlabeled: .*NaN"),
+        (lambda X, y: quick().fit(X, y, X_unlabeled=X[:0]), "X_unlabeled: .*0 sample"),
+        (
+            lambda X, y: quick(early_stopping=True).fit(X, y, X_val=X * np.nan, y_val=y),
+            "X_val, y_val: .*NaN",
+        ),
+        (
+            lambda X, y: quick(early_stopping=True).fit(
+                X, y, X_val=X, y_val=np.abs(y), sample_weight_val=-np.ones(60)
+            ),
+            "sample_weight_val: Negative",
+        ),
+        (
+            lambda X, y: quick(early_stopping=True, class_weight={0: 0, 1: 1}).fit(
+                X[:10], y[:10], X_val=X[:3], y_val=[0, 0, 0]
+            ),
+            "X_val, y_val: class_weight leaves no row",
+        ),
+        (
+            lambda X, y: quick(C2CRegressor, early_stopping=True, loss="poisson").fit(
+                X, np.abs(y), X_val=X, y_val=np.full(60, -1.0)
+            ),
+            "needs y_val that is not negative",
+        ),
         (lambda X, y: quick().fit(X, y, X_val=X), "X_val and y_val go together"),
         (lambda X, y: quick().fit(X, y, X_val=X, y_val=y), "early_stopping=False"),
         (lambda X, y: quick().fit(X, y, sample_weight_val=y), "sample_weight_val"),
@@ -151,6 +175,11 @@ def test_missing_targets_without_a_mark_are_an_error():
     X = np.zeros((6, 1))
     with pytest.raises(ValueError, match="Input y contains NaN"):
         quick(C2CRegressor).fit(X, np.array([None] * 2 + [1.0] * 4, object))
+    words = pd.Series(["a", "b"] * 3, dtype="string").mask(np.arange(6) == 2)
+    with pytest.raises(ValueError, match="Input y contains NaN"):
+        quick().fit(X, words)
+    with pytest.raises(TypeError, match="[Ss]parse"):
+        quick(C2CRegressor).fit(X, sparse.csr_matrix(np.ones((6, 1))))
     y = np.array([0, 1, 0, 1, -1, -1])
     with pytest.raises(ValueError, match="weights of all labelled rows are zero"):
         quick(missing_label=-1).fit(X, y, sample_weight=[0, 0, 0, 0, 1, 1])
@@ -321,3 +350,19 @@ def test_cross_validation_scores_labelled_rows_only():
     clf = quick(penalty=VAT(), missing_label=-1, **settings)
     cv = SemiSupervisedSplit(cv=3)
     assert cross_val_score(clf, X, marked, cv=cv).mean() > 0.8
+
+
+def test_a_value_that_looks_like_the_mark_is_named():
+    X, y = moons()
+    with pytest.warns(UserWarning, match="=-1 marks no row of y, in which '-1' is a value"):
+        quick(missing_label=-1).fit(X, y.astype(str).astype(object))
+
+
+def test_batches_of_a_stream_may_be_labelled_in_full():
+    X, y = moons()
+    whole = quick(missing_label=-1).partial_fit(X, y, classes=np.unique(y))
+    assert_array_equal(whole.classes_, [0, 1])  # the mark is no class
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        whole.partial_fit(X[:10], y[:10])
+        quick().partial_fit(X[:10], y[:10], classes={0, 1})

@@ -1,6 +1,9 @@
 """When one network stops, and what it goes on from."""
 
+import warnings
+
 import numpy as np
+import pandas as pd
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from single import both, draw, each_solver, quick
@@ -80,6 +83,33 @@ def test_validation_score_is_that_of_a_scorer(cls, kind, monkeypatch):
     estimator = quick(cls, **settings).fit(X, y)
     score = get_scorer(names[cls])(estimator, X[rows[0]], y[rows[0]])
     assert_allclose(estimator.best_validation_score_, score, rtol=1e-5)
+
+
+@pytest.mark.parametrize("score", [np.nan, {"a": 1.0}, None], ids=str)
+def test_a_score_that_is_no_number_is_refused(score):
+    X, y = draw(C2CClassifier)
+    clf = quick(C2CClassifier, early_stopping=True, scoring=lambda *_: score)
+    with pytest.raises(ValueError, match="must return a number, and not NaN"):
+        clf.fit(X, y)
+
+
+def test_scorers_of_rows_with_names_do_not_warn():
+    X, y = draw(C2CClassifier)
+    frame = pd.DataFrame(X, columns=[f"column {i}" for i in range(X.shape[1])])
+    with warnings.catch_warnings():
+        warnings.filterwarnings("error", message=".*feature names")
+        clf = quick(C2CClassifier, early_stopping=True, scoring="accuracy").fit(frame, y)
+    assert_array_equal(clf.feature_names_in_, frame.columns)
+
+
+@both
+@pytest.mark.parametrize("way", ["fit", "partial_fit"])
+def test_another_solver_goes_on_from_where_it_was(cls, way):
+    X, y = draw(cls)
+    estimator = quick(cls, warm_start=True, solver="lbfgs", max_iter=5).fit(X, y)
+    loss = estimator.loss_
+    getattr(estimator.set_params(solver="adam", learning_rate_init=1e-4), way)(X, y)
+    assert estimator.loss_ == pytest.approx(loss, rel=0.05)
 
 
 @both

@@ -70,8 +70,8 @@ class C2CClassifier(
     -----
     {notes}
     A fit that tunes itself (`cv` is not None) and learns from rows without a label has a recipe
-    of its own: `cv` networks are each given all labels and trained for 2000 steps with a strong
-    penalty, for ``alpha='auto'`` of 2 (``'vat'``), 10 (``'c2c'``) or 3. With
+    of its own: `cv` networks are each given all labels and trained for 2000 to 6000 steps with a
+    strong penalty, for ``alpha='auto'`` of 2 (``'vat'``), 10 (``'c2c'``) or 3. With
     ``input_scaling='auto'``, training sees the leading principal components of dense scaled rows
     (as many as have 90 % of the variance, and at least 20), which are folded into `coefs_`
     afterwards. With ``epsilon='scale'``, the length of a perturbation is 0.25 (0.37 for

@@ -145,7 +145,7 @@ def assemble(estimator, ingredients, folds):
         ends=[],
         batch_size=batch_size(estimator, rows if pool is None else pool, ingredients.solver),
         shuffle=estimator.shuffle,
-        seeds=_seeds(ingredients.streams.initial, len(folds)),
+        seeds=seeds(ingredients.streams.initial, len(folds)),
         tol=estimator.tol,
         offset=targets.start(rows.y, rows.weight),
         **rivalry(rows),
@@ -155,8 +155,8 @@ def assemble(estimator, ingredients, folds):
     return CrossTraining(replace(plan, ends=ends), units, rows)
 
 
-def _seeds(rng, n):
-    """Independent seeds."""
+def seeds(rng, n):
+    """Independent seeds, one for each fold."""
     return np.random.SeedSequence(rng.integers(2**32, size=4).tolist()).spawn(n)
 
 

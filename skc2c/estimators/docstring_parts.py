@@ -21,8 +21,8 @@ alpha : float or 'auto', default='auto'
     Strength of the penalty. With ``'auto'``, networks are trained with and without the penalty,
     and the rows left out by `cv` decide how to weigh them; without folds, ``'auto'`` is 0.03. The
     strength of those with the largest weight is stored in `alpha_`. A classifier with unlabelled
-    rows has strengths and a recipe of its own (see Notes). Ignored if `penalty` is ``'noise'`` or
-    None.
+    rows has strengths and a recipe of its own, and a regressor learns from them what
+    a first fit predicts for them (see Notes). Ignored if `penalty` is ``'noise'`` or None.
 
 epsilon : float, array-like of shape (n_features,) or 'scale', default='scale'
     Radius of the neighbourhood in units of the scaled inputs (see `input_scaling`): the
@@ -146,7 +146,7 @@ warm_start : bool, default=False
 """,
     "last_parameters": """
 missing_label : object, default=None
-    Value of y that marks unlabelled rows, which contribute to the penalty only. -1 is usual for
+    Value of y that marks unlabelled rows, which have no part in the loss. -1 is usual for
     classes and NaN for real targets. With None there is no such value: -1 is a class, and
     NaN in y is an error. See also ``X_unlabeled`` of `fit`.
 

@@ -71,6 +71,11 @@ class C2CRegressor(
     Notes
     -----
     {notes}
+    With folds and ``alpha='auto'``, rows without a label are learned from by self-training:
+    networks are trained on the labelled rows, predict the targets of up to 2000 others, and
+    further networks are trained on both. The prediction is the mean of the former and the latter.
+    `alpha_`, `history_`, out-of-fold scores and the errors that intervals are made of are those of
+    the former.
 
     References
     ----------

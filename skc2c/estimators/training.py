@@ -2,7 +2,6 @@
 
 import copy
 from dataclasses import replace
-from functools import partial
 from typing import NamedTuple
 
 from sklearn.base import BaseEstimator
@@ -28,11 +27,11 @@ from skc2c.estimators.fitted import (
 from skc2c.estimators.ingredients import Ingredients, Previous, without_unlabeled
 from skc2c.estimators.intervals import conformal_attributes
 from skc2c.estimators.reports import report, report_of_several
+from skc2c.estimators.self_training import self_taught
 from skc2c.estimators.training_data import TrainingData
 from skc2c.estimators.worth_of_unlabeled import (
     can_judge,
     collapse,
-    do_good,
     do_harm,
     gives_up,
 )
@@ -98,14 +97,12 @@ def train(estimator, ingredients, call):
             return _train_few(estimator, ingredients, few, call, folds)
     if folds is None:
         return {**_train_one(estimator, ingredients, call), "_conformal": None}
-    # Assembled first, it draws the numbers that it would if there were no other rows.
-    is_in_doubt = ingredients.unlabeled and isinstance(estimator.alpha, str)
-    alone = [_alone(estimator, ingredients, folds)] if is_in_doubt else []
-    fits = [(ingredients, assemble_several(estimator, ingredients, folds)), *alone]
-    trials = _trials(estimator, fits, call, _start(call, fits))
-    if trials[-1].found.interrupted:
-        return _reported(estimator, *trials[-1], call)
-    return _reported(estimator, *trials[0 if _is_seen(do_good, trials) else -1], call)
+    if ingredients.unlabeled and isinstance(estimator.alpha, str):
+        return _train_twice(estimator, ingredients, call, folds)
+    training = assemble_several(estimator, ingredients, folds)
+    end = _start(call, [(ingredients, training)])
+    found = _train_several(estimator, ingredients, training, call, end)
+    return _reported(estimator, ingredients, training, found, call)
 
 
 def _start(call, fits, further=0):
@@ -138,6 +135,33 @@ def _attributes_of_several(ingredients, training, found, call):
     }
 
 
+def _train_twice(estimator, ingredients, call, folds):
+    """Train networks on the labelled rows, and others on what these say of the unlabelled ones.
+
+    What is known out of fold is that of the first fit: by it, the second has seen the rows that it
+    leaves out.
+    """
+    alone, training = _alone(estimator, ingredients, folds)
+    end = _start(call, [(alone, training)], further=len(training.plan.ends))
+    first = _train_several(estimator, alone, training, call, end)
+    if first.interrupted:
+        return _reported(estimator, alone, training, first, call)
+
+    def both(second):
+        return first._replace(pupils=second.networks, interrupted=second.interrupted)
+
+    def attributes(second):
+        return _attributes_of_several(alone, training, both(second), call)
+
+    plan = self_taught(alone, training.plan, first.networks, ingredients.unlabeled)
+    after = None if end is None else lambda second: end(lambda: attributes(second))
+    try:
+        found = both(_cross_fit(plan, estimator.n_jobs, after))
+    except KeyboardInterrupt:  # before there was anything to add
+        found = first._replace(interrupted=True)
+    return _reported(estimator, alone, training, found, call)
+
+
 class _Trial(NamedTuple):
     """A fit with folds, and what came of it."""
 
@@ -157,7 +181,7 @@ def _train_few(estimator, plain, few, call, folds):
     trials = _trials(estimator, fits, call, end)
     if trials and trials[-1].found.interrupted:
         return _reported(estimator, *trials[-1], call)
-    if _is_seen(partial(do_harm, few.targets), trials):
+    if len(trials) == 2 and _is_harmed(few.targets, *trials):
         return _reported(estimator, *trials[1], call)
     out_of_fold = {}
     if trials:
@@ -181,12 +205,10 @@ def _trials(estimator, fits, call, end):
     return trials
 
 
-def _is_seen(judgement, trials):
-    """Whether it holds of the fits with and without the unlabelled rows, if both were made."""
-    if len(trials) < 2:
-        return False
-    outputs = [trial.found.outputs for trial in trials]
-    return judgement(trials[0].training.plan, *outputs)
+def _is_harmed(targets, fitted, alone):
+    """Whether the fit with the unlabelled rows is worse out of fold than that without them."""
+    outputs = fitted.found.outputs, alone.found.outputs
+    return do_harm(targets, fitted.training.plan, *outputs)
 
 
 def _loses_a_class(fitted, alone):

@@ -53,25 +53,6 @@ def _score(targets, plan, outputs):
     return targets.score(outputs[rows], plan.rows.y[rows], plan.rows.weight[rows])
 
 
-def do_good(plan, outputs, outputs_alone):
-    """Whether the rows without a label do good to a regressor.
-
-    They seldom do, so the loss has to be smaller with them by more than two standard errors of the
-    difference. With one, one set of nine lost more than 2 %.
-
-    Parameters
-    ----------
-    plan : CrossPlan
-    outputs, outputs_alone : ndarray of shape (n, K)
-        Out of fold, with and without the rows that have no label.
-
-    Returns
-    -------
-    good : bool
-    """
-    return _is_larger(plan, outputs_alone, outputs, n_errors=2.0)
-
-
 def _is_larger(plan, outputs, others, n_errors):
     """Whether the loss of the rows left out is larger, by more than so many standard errors."""
     difference = losses_of(plan, outputs) - losses_of(plan, others)

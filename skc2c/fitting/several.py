@@ -41,6 +41,8 @@ class CrossFit(NamedTuple):
         Of these outputs.
     interrupted : bool
         Whether Ctrl-C ended it.
+    pupils : list of (Network, ndarray, float), default=()
+        Networks of a further fit, which have half of the weight.
     """
 
     ends: list
@@ -48,6 +50,7 @@ class CrossFit(NamedTuple):
     outputs: np.ndarray
     loss: float
     interrupted: bool
+    pupils: list = ()
 
     # The networks end where the rows left out say so, and there is no more to tell.
     message = None
@@ -59,13 +62,16 @@ class CrossFit(NamedTuple):
 
     @property
     def networks(self):
-        """The networks of the mix: each with its parameters and its weight."""
-        return [
+        """The networks of the mix, and the pupils: each with its parameters and its weight."""
+        own = [
             (network, theta, weight / len(end.networks))
             for end, weight in zip(self.ends, self.weights, strict=True)
             if weight > 0.0
             for network, theta in end.networks
         ]
+        if not self.pupils:
+            return own
+        return [(network, theta, weight / 2) for network, theta, weight in [*own, *self.pupils]]
 
 
 def cross_fit(plan, over_runs=map, n_at_once=1, after=None):

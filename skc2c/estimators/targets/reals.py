@@ -57,6 +57,10 @@ class RealTargets(Targets):
             f"The estimator was fitted with loss={self.loss!r}."
         )
 
+    def drawn(self, h, rng):
+        """Targets as they may be where outputs are h: what is predicted, if it has no spread."""
+        return self.likelihood.mean(h)
+
     def nonconformity(self, h, y):
         return np.abs(y - self.likelihood.mean(h)) / self.unit_of_nonconformity(h)
 
@@ -119,6 +123,11 @@ class SpreadTargets(RealTargets):
 
     def spread(self, h):
         return self.given(self.unit_of_nonconformity(h))
+
+    def drawn(self, h, rng):
+        # Their means alone would teach that there is no variance.
+        mean = self.likelihood.mean(h)
+        return mean + self.unit_of_nonconformity(h) * rng.standard_normal(mean.shape)
 
     def unit_of_nonconformity(self, h):
         """Standard deviation."""
