@@ -106,7 +106,8 @@ def _alpha(model):
     return {"alpha": float(model.alpha_)} if hasattr(model, "alpha_") else {}
 
 
-def measure_all(options, records):
+def draws(options, records):
+    """What is not yet among the records: a key, the rows, the number of labels and the draw."""
     done = {(r["draw"], r["set"], r["labels"]) for r in records}
     for draw in range(options.first_draw, options.first_draw + options.draws):
         for name, source in sources(options.data).items():
@@ -114,13 +115,17 @@ def measure_all(options, records):
                 continue
             rows = table(*source(), options.rows)
             for n_labels in LABELS[rows.is_regression]:
-                if (draw, name, n_labels) in done:
-                    continue
-                key = {"draw": draw, "set": name, "labels": n_labels}
-                found = [{**key, **record} for record in measured(rows, n_labels, draw)]
-                records += found
-                json_lines.append(options.results, *found)
-                print(*key.values(), *(f"{r['contestant']} {r['loss']:.3f}" for r in found))
+                if (draw, name, n_labels) not in done:
+                    key = {"draw": draw, "set": name, "labels": n_labels}
+                    yield key, rows, n_labels, draw
+
+
+def measure_all(options, records):
+    for key, *which in draws(options, records):
+        found = [{**key, **record} for record in measured(*which)]
+        records += found
+        json_lines.append(options.results, *found)
+        print(*key.values(), *(f"{r['contestant']} {r['loss']:.3f}" for r in found))
 
 
 def means(records, figure):
@@ -168,8 +173,9 @@ def report(records):
     return "\n\n".join(parts)
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+def run(description, measure_all, report):
+    """Measure what the command line asks for, and print the report."""
+    parser = argparse.ArgumentParser(description=description.splitlines()[0])
     parser.add_argument("--data", type=Path, help="folder of .npz files")
     parser.add_argument("--results", type=Path, required=True)
     parser.add_argument("--rows", type=int, default=1500)
@@ -186,4 +192,4 @@ def main():
 
 
 if __name__ == "__main__":
-    main()
+    run(__doc__, measure_all, report)

@@ -7,17 +7,13 @@ The sets and the division of `few_labels_tables.py`: by how many per cent the ro
 error falls. Each result is a line of JSON in FILE, where a run goes on; --report prints the table.
 """
 
-import argparse
-import warnings
 from itertools import product
-from pathlib import Path
 from unittest.mock import patch
 
 import json_lines
 import numpy as np
-from few_labels_tables import LABELS, marked_rows, quality
+from few_labels_tables import draws, marked_rows, quality, run
 from timing import environment, markdown
-from untuned import sources, table
 
 from skc2c import C2CRegressor
 from skc2c.estimators import self_training
@@ -41,19 +37,12 @@ def measured(rows, n_labels, seed):
 
 
 def measure_all(options, records):
-    done = {(r["draw"], r["set"], r["labels"]) for r in records}
-    for draw in range(options.draws):
-        for name, source in sources(options.data).items():
-            rows = None if name == "mnist_train" else table(*source(), options.rows)
-            if rows is None or not rows.is_regression:
-                continue
-            for n_labels in LABELS[True]:
-                key = {"draw": draw, "set": name, "labels": n_labels}
-                if tuple(key.values()) not in done:
-                    record = {**key, **dict(measured(rows, n_labels, draw))}
-                    records.append(record)
-                    json_lines.append(options.results, record)
-                    print(*record.values())
+    for key, rows, *which in draws(options, records):
+        if rows.is_regression:
+            record = {**key, **dict(measured(rows, *which))}
+            records.append(record)
+            json_lines.append(options.results, record)
+            print(*record.values())
 
 
 def report(records):
@@ -70,20 +59,5 @@ def report(records):
     return "\n\n".join([environment(("skc2c", "scikit-learn", "numpy")), markdown(head, rows)])
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--data", type=Path, help="folder of .npz files")
-    parser.add_argument("--results", type=Path, required=True)
-    parser.add_argument("--rows", type=int, default=2500)
-    parser.add_argument("--draws", type=int, default=3)
-    parser.add_argument("--report", action="store_true")
-    options = parser.parse_args()
-    warnings.simplefilter("ignore")
-    records = json_lines.read(options.results)
-    if not options.report:
-        measure_all(options, records)
-    print(report(records))
-
-
 if __name__ == "__main__":
-    main()
+    run(__doc__, measure_all, report)
