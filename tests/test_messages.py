@@ -4,11 +4,14 @@ import warnings
 from pathlib import Path
 
 import joblib
+import numpy as np
 import pytest
 import sklearn
+from sklearn.exceptions import DataConversionWarning
 
 import skc2c
-from skc2c.messages import warn
+from skc2c import C2CClassifier, C2CRegressor
+from skc2c.messages import about, warn
 
 OURS = Path(skc2c.__file__).parent
 
@@ -56,3 +59,20 @@ def test_the_category_and_the_words_are_kept():
         warn("careful", RuntimeWarning)
     with pytest.warns(UserWarning, match="^careful$"):
         warn("careful")
+
+
+@pytest.mark.parametrize("cls", [C2CClassifier, C2CRegressor])
+def test_a_column_of_targets_is_warned_of_at_the_line_that_passed_it(cls):
+    X, y = np.arange(20.0)[:, None], np.arange(20)[:, None] % 2
+    model = cls(cv=None, max_iter=1, tol=1e9)
+    with pytest.warns(DataConversionWarning, match="column-vector y") as caught:
+        model.fit(X, y)
+    places = [one.filename for one in caught if one.category is DataConversionWarning]
+    assert places == [__file__]
+
+
+def test_errors_name_the_argument():
+    with pytest.raises(TypeError, match="^X_val: no$"), about("X_val"):
+        raise TypeError("no")
+    with pytest.raises(KeyError, match="^'no'$"), about("X_val"):
+        raise KeyError("no")

@@ -253,7 +253,8 @@ def test_verbose_prints_the_loss_of_every_end(solver, capsys):
     assert capsys.readouterr().out == ""
     fit("real", solver, verbose=True)
     printed = capsys.readouterr().out
-    assert "alpha = 0.1, out-of-fold loss = " in printed
+    assert "plain, alpha = 0: out-of-fold loss = " in printed
+    assert "FourierFeatures, alpha = 0.1: out-of-fold loss = " in printed
 
 
 # ------------------------------------------------------------------- interruption and divergence

@@ -82,13 +82,23 @@ def test_nothing_goes_on_without_patience():
     assert {end.n_steps for end in found.ends} == {3, 10}  # the second end is where it shows
 
 
+def test_candidates_have_names_that_tell_them_apart():
+    names = [str(c) for c in make_plan().candidates]
+    assert names == [
+        "plain, alpha = 0",
+        "FourierFeatures, alpha = 0",
+        "FourierFeatures, alpha = 0.1",
+    ]
+    assert str(Candidate((), 0.0, "batch")) == "plain, normalised, alpha = 0"
+
+
 @each_solver
 def test_verbose_prints_every_end(solver, capsys):
     plan = make_plan(solver, verbose=True)
     found = cross_fit(plan)
     lines = capsys.readouterr().out.splitlines()
     assert lines == [
-        f"Step {end.n_steps}, alpha = {end.candidate.alpha:g}, out-of-fold loss = {end.loss:.6f}"
+        f"Step {end.n_steps}, {end.candidate}: out-of-fold loss = {end.loss:.6f}"
         for end in found.ends
     ]
 

@@ -142,7 +142,8 @@ n_iter_no_change : int or numpy.inf, default=10
     See `tol`.
 
 warm_start : bool, default=False
-    Whether `fit` starts from the parameters of the previous fit.
+    Whether `fit` starts from the parameters of the previous fit. Scaling and embedding of the
+    inputs stay those of the first one.
 """,
     "last_parameters": """
 missing_label : object, default=None

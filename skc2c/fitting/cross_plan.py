@@ -31,6 +31,11 @@ class Candidate:
     normalization: str | None = None
     max_steps: float = np.inf
 
+    def __str__(self):
+        front = [type(layer).__name__ for layer in self.front] or ["plain"]
+        kind = [*front, *([] if self.normalization is None else ["normalised"])]
+        return f"{', '.join(kind)}, alpha = {self.alpha:g}"
+
 
 @dataclass(frozen=True)
 class CrossPlan:

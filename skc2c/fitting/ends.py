@@ -46,9 +46,7 @@ def ends_of(plan, stop, reached):
     ends = [_end(plan, stop, candidate, trained) for candidate in candidates]
     if plan.verbose:
         for end in ends:
-            print(
-                f"Step {stop}, alpha = {end.candidate.alpha:g}, out-of-fold loss = {end.loss:.6f}"
-            )
+            print(f"Step {stop}, {end.candidate}: out-of-fold loss = {end.loss:.6f}")
     return ends
 
 

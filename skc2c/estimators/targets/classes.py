@@ -7,6 +7,7 @@ from sklearn.metrics import accuracy_score
 from sklearn.utils.multiclass import check_classification_targets, type_of_target
 from sklearn.utils.validation import column_or_1d
 
+from skc2c.estimators.targets.column import column
 from skc2c.estimators.targets.targets import CONSTANT, Targets
 
 # A classifier is called collapsed if no probability spreads more than this on the pool, and
@@ -209,7 +210,7 @@ def codes_of(y, targets, asked):
     """Encode further labels by the classes of `targets`, which they need to be of."""
     if targets.is_multilabel:
         return _indicator(y, targets, asked)
-    return _codes(column_or_1d(y, warn=True), targets, asked)
+    return _codes(column(y), targets, asked)
 
 
 def _codes(y, targets, asked):

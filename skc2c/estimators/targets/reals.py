@@ -5,8 +5,8 @@ from typing import ClassVar
 
 import numpy as np
 from sklearn.metrics import r2_score
-from sklearn.utils.validation import column_or_1d
 
+from skc2c.estimators.targets.column import column
 from skc2c.estimators.targets.targets import CONSTANT, Targets, Units
 from skc2c.likelihoods import LIKELIHOODS
 
@@ -238,7 +238,7 @@ def fitted_targets(loss, n_outputs, scale, quantile):
 
 def _columns(y):
     if y.ndim == 2 and y.shape[1] == 1:
-        y = column_or_1d(y, warn=True)
+        y = column(y)
     y = y.reshape(len(y), -1).astype(np.float64, copy=False)
     if not np.isfinite(y).all():  # None in an object array becomes NaN only here
         raise ValueError("Input y contains NaN or infinity.")
