@@ -3,6 +3,7 @@
 import numpy as np
 from scipy import sparse
 
+from skc2c.messages import warn
 from skc2c.network.fourier_features import FourierFeatures
 from skc2c.network.piecewise_linear import PiecewiseLinear
 
@@ -46,7 +47,7 @@ def embeddings(X, weight=None):
 
 
 def embedding(X, name, weight=None):
-    """Return the layers that embed the numeric columns of X: none if there are no such columns.
+    """Return the layers that embed the numeric columns of X; warn if there are no such columns.
 
     Parameters
     ----------
@@ -62,6 +63,10 @@ def embedding(X, name, weight=None):
     """
     columns = _numeric_columns(X)
     if not columns:
+        warn(
+            f"numeric_embedding={name!r} embeds nothing: X is sparse, or none of its columns has "
+            "more than two values in these rows."
+        )
         return ()
     return _waves(X, columns) if name == "fourier" else _bins(X, columns, weight)
 

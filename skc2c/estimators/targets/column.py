@@ -23,10 +23,11 @@ def column(y):
     ValueError
         If y has another shape.
     """
+    flat = column_or_1d(y)
     if np.shape(y)[1:] == (1,):
         warn(
             "A column-vector y was passed when a 1d array was expected. Pass y of shape "
             "(n_samples,), for example y.ravel().",
             DataConversionWarning,
         )
-    return column_or_1d(y)
+    return flat
