@@ -1,10 +1,15 @@
 """Which columns are embedded, at which frequencies, in which bins."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy import sparse
 
+from skc2c import C2CRegressor
+from skc2c.data.rows import Rows
+from skc2c.estimators import candidates
 from skc2c.estimators.embedding import embedding, embeddings
 from skc2c.network.fourier_features import FourierFeatures
 from skc2c.network.piecewise_linear import PiecewiseLinear
@@ -89,3 +94,26 @@ def test_bins_are_as_many_as_memory_allows(rng):
     ((layer,)) = embedding(rng.normal(size=(10_000, 25)), "piecewise_linear")
     assert layer.n_appended == 400
     assert_array_equal(np.unique(layer.n_bins), 16)
+
+
+@pytest.mark.parametrize("name", ["auto", "piecewise_linear"])
+def test_candidates_count_weights(name, rng):
+    X = np.round(3 * rng.normal(size=(900, 1)), 1)
+    weight = rng.integers(1, 4, size=900)
+    estimator = SimpleNamespace(numeric_embedding=name)
+    weighted = candidates._fronts(estimator, Rows(X, None, weight))
+    repeated = np.repeat(X, weight, axis=0)
+    assert weighted == candidates._fronts(estimator, Rows(repeated, None, np.ones(len(repeated))))
+
+
+@pytest.mark.parametrize("solver", ["adam", "lbfgs"])
+def test_one_network_counts_weights(solver, rng):
+    """L-BFGS takes equal rows as one, with the sum of their weights."""
+    X = np.round(3 * rng.normal(size=(300, 1)), 1)
+    y, weight = X[:, 0] ** 2, rng.integers(1, 4, size=300)
+    settings = {"cv": None, "numeric_embedding": "piecewise_linear", "max_iter": 2, "tol": 1e9}
+    reg = C2CRegressor(solver=solver, random_state=0, **settings)
+    points = reg.fit(X, y, weight).embedding_breakpoints_[0]
+    reg.fit(np.repeat(X, weight, axis=0), np.repeat(y, weight))
+    assert_allclose(points, reg.embedding_breakpoints_[0], rtol=1e-6)
+    assert len(points) > 12

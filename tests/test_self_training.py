@@ -54,6 +54,7 @@ def test_targets_are_the_predictions_of_the_labelled_rows_alone(rows, plans, los
     for name in ("X", "y", "weight"):
         before, both = getattr(first.rows, name), getattr(second.rows, name)
         assert_array_equal(both[:N], before)
+        assert both.dtype == before.dtype
     units = alone._state["units"]
     further = units["center"] + units["scale"] * second.rows.y[N:]
     assert_allclose(further[:, 0], alone.predict(X[N:]), rtol=1e-4, atol=1e-4)
@@ -87,7 +88,7 @@ def test_folds_are_those_of_the_first_fit_to_which_further_rows_are_dealt(rows, 
         assert (test >= N).sum() == 30
     left_out = np.concatenate([test[test >= N] for _, test in folds])
     assert_array_equal(np.sort(left_out), np.arange(N, 100))
-    assert (np.diff(folds[0][1][10:]) > 1).any()  # at random
+    assert len(set(np.diff(folds[0][1][10:]))) > 1  # at random
 
 
 def test_a_large_pool_is_thinned_out(rows, plans, monkeypatch):

@@ -20,7 +20,7 @@ from skc2c.network.blocks import outputs
 # Weight of the rows that the first fit has labelled, as a part of that of the others: as much as
 # these gains less (docs/semi_supervised.md).
 _SHARE = 0.3
-# How many such rows there are at most: a few hundred do nearly as well.
+# How many such rows there are at most: a few hundred do as well.
 _MOST = 2000
 
 
