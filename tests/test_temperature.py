@@ -1,12 +1,15 @@
-"""Outputs of a classifier are as certain as the rows that its folds left out bear out."""
+"""Probabilities and variances are as certain as the rows that folds left out bear out."""
 
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
+from scipy.stats import norm
+from sklearn.base import clone
 from sklearn.metrics import log_loss
 from tuned import draw, link, loss, make, spy_on_cross_fit
 
 from skc2c.estimators import training
+from skc2c.estimators.targets.reals import SpreadTargets
 
 each_task = pytest.mark.parametrize("task", ["binary", "multiclass", "multilabel"])
 
@@ -107,3 +110,64 @@ def test_probabilities_of_new_rows_gain_by_it(monkeypatch):
         losses.append([log_loss(y[50:], e.predict_proba(X[50:])) for e in pair])
     tempered, plain = np.mean(losses, axis=0)
     assert tempered < 0.98 * plain
+
+
+# ------------------------------------------------------------------------- predicted variances
+
+
+def draw_spread(n=60):
+    """Two targets, the second only noise, and of another unit."""
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(n, 3))
+    return X, np.column_stack([X[:, 0] + rng.normal(size=n), 50.0 * rng.normal(size=n)])
+
+
+def test_no_other_factor_suits_the_rows_left_out_better(monkeypatch):
+    seen = spy_on_cross_fit(monkeypatch)
+    X, y = draw_spread()
+    weight = np.random.default_rng(1).uniform(0.5, 2.0, size=len(X))
+    reg = make_overfitted("reals", loss="gaussian_nll", max_iter=400)
+    bare = without_temperature(monkeypatch, lambda: clone(reg).fit(X, y, sample_weight=weight))
+    reg.fit(X, y, sample_weight=weight)
+    (mean, std), (bare_mean, bare_std) = (one.predict(X, return_std=True) for one in (reg, bare))
+    assert_array_equal(mean, bare_mean)
+    factors = (std / bare_std)[0]
+    assert_allclose(std, factors * bare_std)
+    assert (factors > 1.1).all()
+    plan, found = seen[-1]
+
+    def mean_loss(target, factor):
+        h, y = found.outputs, plan.rows.y[:, target]
+        sigma = factor * np.exp(0.5 * h[:, 2 + target])
+        return np.average(-norm.logpdf(y, h[:, target], sigma), weights=weight)
+
+    for target, best in enumerate(factors):
+        nearby = mean_loss(target, best / 1.02), mean_loss(target, best * 1.02)
+        assert mean_loss(target, best) < min(nearby)
+
+
+def test_variances_are_not_made_smaller():
+    _, y = draw_spread()
+    wide = SpreadTargets("gaussian_nll", 2)
+    h = np.hstack([np.zeros((60, 2)), np.tile([2.0, -2.0], (60, 1))])
+    shift = wide.shift(h, y / y.std(axis=0), np.ones(60))
+    assert_array_equal(shift[:3], np.zeros(3))
+    squares = np.mean((y[:, 1] / y[:, 1].std()) ** 2) * np.exp(2.0)
+    assert_allclose(shift[3], np.log(squares))
+
+
+@pytest.mark.parametrize("task", ["real", "reals"])
+def test_without_predicted_variances_outputs_stay(task, monkeypatch):
+    X, y = draw(task)
+    fitted = make(task).fit(X, y)
+    bare = without_temperature(monkeypatch, lambda: make(task).fit(X, y))
+    assert_array_equal(fitted.predict(X), bare.predict(X))
+
+
+def test_intervals_do_not_depend_on_the_factor(monkeypatch):
+    X, y = draw_spread()
+    reg = make_overfitted("reals", loss="gaussian_nll")
+    bare = without_temperature(monkeypatch, lambda: clone(reg).fit(X, y))
+    bounds = (one.predict_interval(X) for one in (reg.fit(X, y), bare))
+    for one, other in zip(*bounds, strict=True):
+        assert_allclose(one, other)

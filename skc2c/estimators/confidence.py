@@ -1,4 +1,4 @@
-"""How certain the outputs of a classifier should be: as certain as rows left out bear out."""
+"""How certain outputs should be: as certain as rows left out bear out."""
 
 from dataclasses import replace
 
@@ -38,6 +38,9 @@ def confidence(plan, outputs):
 def tempered(training, targets, outputs):
     """The training with outputs that are less certain, if rows left out say so.
 
+    Probabilities are brought closer to each other, and predicted variances multiplied by the mean
+    squared error in units of the predicted standard deviation.
+
     More certain they are not made: where all rows left out are on the right side, no factor is
     too large. The rows left out see the networks of one fold, and the mean of all is a little less
     certain already; to take less than the whole factor is no better (docs/untuned.md).
@@ -52,9 +55,14 @@ def tempered(training, targets, outputs):
     Returns
     -------
     training : CrossTraining
-        The same unless y is a class and there are rows left out.
+        The same if there are no rows left out.
     """
-    if not (targets.are_classes and len(training.plan.left_out)):
+    plan = training.plan
+    if not len(plan.left_out):
         return training
-    factor = min(1.0, confidence(training.plan, outputs))
-    return replace(training, confidence=factor)
+    if targets.are_classes:
+        return replace(training, confidence=min(1.0, confidence(plan, outputs)))
+    rows = plan.left_out
+    return replace(
+        training, shift=targets.shift(outputs[rows], plan.rows.y[rows], plan.rows.weight[rows])
+    )

@@ -36,17 +36,20 @@ class CrossTraining:
     rows : Rows
     confidence : float, default=1.0
         By what the outputs of a classifier are multiplied after training.
+    shift : float or ndarray of shape (K,), default=0.0
+        What is added to the outputs of a regressor after training.
     """
 
     plan: CrossPlan
     units: Units
     rows: Rows
     confidence: float = 1.0
+    shift: float | np.ndarray = 0.0
 
     @property
     def output_units(self):
         """Units of the fitted function."""
-        return self.units._replace(scale=self.units.scale * self.confidence)
+        return Units(self.units.center + self.shift, self.units.scale * self.confidence)
 
 
 def folds_of(estimator, ingredients, data):

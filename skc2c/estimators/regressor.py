@@ -75,7 +75,7 @@ class C2CRegressor(
     networks are trained on the labelled rows, predict the targets of up to 2000 others, and
     further networks are trained on both. The prediction is the mean of the former and the latter.
     `alpha_`, `history_`, out-of-fold scores and the errors that intervals are made of are those of
-    the former.
+    the former. With ``loss='gaussian_nll'`` there are no further networks.
 
     References
     ----------
@@ -239,7 +239,7 @@ class C2CRegressor(
             Rows to predict.
         return_std : bool, default=False
             Whether to return the standard deviation of the targets too. Only available with
-            ``loss='gaussian_nll'``.
+            ``loss='gaussian_nll'``. A fit with folds has made it larger if out-of-fold errors were.
 
         Returns
         -------

@@ -49,7 +49,7 @@ def self_taught(ingredients, plan, networks, unlabeled):
         weight * outputs(network, theta[: network.size], X, map_in_order)
         for network, theta, weight in networks
     )
-    y = ingredients.targets.drawn(h, streams.split).astype(rows.y.dtype)
+    y = plan.likelihood.mean(h).astype(rows.y.dtype)
     weight = np.full(len(y), _SHARE * rows.weight.sum() / len(y))
     both = Rows(
         sparse.vstack([rows.X, X], "csr") if sparse.issparse(X) else np.concatenate([rows.X, X]),

@@ -144,7 +144,7 @@ def _train_twice(estimator, ingredients, call, folds):
     alone, training = _alone(estimator, ingredients, folds)
     end = _start(call, [(alone, training)], further=len(training.plan.ends))
     first = _train_several(estimator, alone, training, call, end)
-    if first.interrupted:
+    if first.interrupted or not alone.targets.can_teach:
         return _reported(estimator, alone, training, first, call)
 
     def both(second):

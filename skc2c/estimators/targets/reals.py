@@ -29,8 +29,9 @@ class RealTargets(Targets):
 
     loss: str
     n_targets: int
-    # The least value that there may be.
+    # The least value that there may be, and whether predictions can be targets of a further fit.
     least: ClassVar[float] = -np.inf
+    can_teach: ClassVar[bool] = True
 
     def check(self, y, name="y"):
         """Raise a ValueError if encoded targets are not of this kind."""
@@ -57,9 +58,9 @@ class RealTargets(Targets):
             f"The estimator was fitted with loss={self.loss!r}."
         )
 
-    def drawn(self, h, rng):
-        """Targets as they may be where outputs are h: what is predicted, if it has no spread."""
-        return self.likelihood.mean(h)
+    def shift(self, h, y, weight):
+        """What to add to outputs, (K,), so that they are as certain as rows left out bear out."""
+        return 0.0
 
     def nonconformity(self, h, y):
         return np.abs(y - self.likelihood.mean(h)) / self.unit_of_nonconformity(h)
@@ -108,6 +109,9 @@ class SpreadTargets(RealTargets):
     """
 
     scale: tuple = ()
+    # Means would teach that there is no variance; with numbers drawn from what is predicted, the
+    # likelihood of held-out targets is no larger than without such a fit.
+    can_teach: ClassVar[bool] = False
 
     @property
     def likelihood(self):
@@ -124,10 +128,10 @@ class SpreadTargets(RealTargets):
     def spread(self, h):
         return self.given(self.unit_of_nonconformity(h))
 
-    def drawn(self, h, rng):
-        # Their means alone would teach that there is no variance.
-        mean = self.likelihood.mean(h)
-        return mean + self.unit_of_nonconformity(h) * rng.standard_normal(mean.shape)
+    def shift(self, h, y, weight):
+        # The factor of the variances at which the loss is least, on a logarithmic scale.
+        squares = np.average(self.nonconformity(h, y) ** 2, axis=0, weights=weight)
+        return np.append(np.zeros(self.n_targets), np.log(np.maximum(squares, 1.0)))
 
     def unit_of_nonconformity(self, h):
         """Standard deviation."""
