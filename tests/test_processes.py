@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from skc2c.machine import processes
-from skc2c.machine.processes import InProcesses, n_processes
+from skc2c.machine.processes import in_processes, n_processes
 
 
 def square_and_process(x):
@@ -15,16 +15,17 @@ def square_and_process(x):
 
 
 def test_results_come_in_the_order_of_the_pieces():
-    found = InProcesses(2)(square_and_process, range(6))
-    assert [value for value, _ in found] == [0, 1, 4, 9, 16, 25]
+    with in_processes(2) as over:
+        found, again = (over(square_and_process, range(6)) for _ in range(2))
+    assert [value for value, _ in found] == [value for value, _ in again] == [0, 1, 4, 9, 16, 25]
     assert os.getpid() not in {process for _, process in found}
 
 
 def test_one_job_stays_in_this_process():
     for n_jobs in (None, 1):
-        assert {process for _, process in InProcesses(n_jobs)(square_and_process, range(3))} == {
-            os.getpid()
-        }
+        with in_processes(n_jobs) as over:
+            found = over(square_and_process, range(3))
+        assert {process for _, process in found} == {os.getpid()}
 
 
 def test_n_jobs_means_what_it_does_in_scikit_learn():
@@ -45,5 +46,6 @@ def test_large_arrays_may_be_changed_in_place(monkeypatch, mapped):
     """Such as the parameters of wide networks, of which a step changes each."""
     monkeypatch.setattr(processes, "_MAPPED", mapped)
     ones = np.ones(300_000)  # more than a megabyte
-    assert InProcesses(2)(doubled, [ones, ones]) == [600_000, 600_000]
+    with in_processes(2) as over:
+        assert over(doubled, [ones, ones]) == [600_000, 600_000]
     assert ones.sum() == 300_000

@@ -36,7 +36,7 @@ from skc2c.estimators.worth_of_unlabeled import (
     gives_up,
 )
 from skc2c.fitting import CrossFit, cross_fit, fit
-from skc2c.machine.processes import InProcesses, n_processes
+from skc2c.machine.processes import in_processes, n_processes
 from skc2c.machine.threads import blas_threads_taken, map_in_order
 from skc2c.messages import warn
 
@@ -251,7 +251,8 @@ def _cross_fit(plan, n_jobs, after):
     """Train several networks: in several processes, or here."""
     k = n_processes(n_jobs)
     if k > 1:
-        return cross_fit(plan, InProcesses(n_jobs), k, after)
+        with in_processes(n_jobs) as over_runs:
+            return cross_fit(plan, over_runs, k, after)
     # Steps are too small for threads, which would wait for the interpreter all the time; the
     # blocks of a full-batch solver are not.
     with blas_threads_taken() as n_threads:

@@ -1,5 +1,7 @@
 """Independent pieces of work in other processes, through joblib."""
 
+from contextlib import contextmanager
+
 from joblib import Parallel, delayed, effective_n_jobs
 
 # Arrays beyond this are mapped from a file, others sent. With joblib's one megabyte, making and
@@ -12,23 +14,23 @@ def n_processes(n_jobs):
     return effective_n_jobs(n_jobs)
 
 
-class InProcesses:
-    """A map over pieces, each in one of several processes.
+@contextmanager
+def in_processes(n_jobs):
+    """Hold several processes, to which pieces of work are given again and again.
 
     Parameters
     ----------
     n_jobs : int or None
         As in scikit-learn: None is one, unless in a ``joblib.parallel_config`` context.
+
+    Yields
+    ------
+    map : callable
+        ``(function, pieces) -> results``, in the order of the pieces.
     """
-
-    def __init__(self, n_jobs):
-        self.n_jobs = n_jobs
-
-    def __call__(self, function, pieces):
-        """Evaluate a function of each piece; results in the order of the pieces."""
-        # One at a time: joblib would put small pieces together, and pieces differ in size. Large
-        # arrays are mapped, by default for reading only: here they may be changed, which the other
-        # processes do not see.
-        options = {"batch_size": 1, "max_nbytes": _MAPPED, "mmap_mode": "c"}
-        parallel = Parallel(n_jobs=self.n_jobs, **options)
-        return parallel(delayed(function)(piece) for piece in pieces)
+    # One at a time: joblib would put small pieces together, and pieces differ in size. Large
+    # arrays are mapped, by default for reading only: here they may be changed, which the other
+    # processes do not see.
+    options = {"batch_size": 1, "max_nbytes": _MAPPED, "mmap_mode": "c"}
+    with Parallel(n_jobs=n_jobs, **options) as parallel:
+        yield lambda function, pieces: parallel(delayed(function)(piece) for piece in pieces)
