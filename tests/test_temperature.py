@@ -1,15 +1,15 @@
-"""Probabilities and variances are as certain as the rows that folds left out bear out."""
+"""Probabilities, variances and quantiles are as certain as rows left out bear out."""
 
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy.stats import norm
 from sklearn.base import clone
-from sklearn.metrics import log_loss
+from sklearn.metrics import log_loss, mean_pinball_loss
 from tuned import draw, link, loss, make, spy_on_cross_fit
 
 from skc2c.estimators import training
-from skc2c.estimators.targets.reals import SpreadTargets
+from skc2c.estimators.targets.reals import QuantileTargets, SpreadTargets
 
 each_task = pytest.mark.parametrize("task", ["binary", "multiclass", "multilabel"])
 
@@ -171,3 +171,38 @@ def test_intervals_do_not_depend_on_the_factor(monkeypatch):
     bounds = (one.predict_interval(X) for one in (reg.fit(X, y), bare))
     for one, other in zip(*bounds, strict=True):
         assert_allclose(one, other)
+
+
+# ------------------------------------------------------------------------------------ quantiles
+
+
+@pytest.mark.parametrize("quantile", [0.1, 0.8])
+def test_a_quantile_has_its_part_of_the_rows_left_out_below_it(quantile, monkeypatch):
+    X, y = draw_spread()
+    weight = np.random.default_rng(1).integers(1, 4, size=len(X)).astype(float)
+    reg = make_overfitted("reals", loss="quantile", quantile=quantile, max_iter=400)
+    bare = without_temperature(monkeypatch, lambda: clone(reg).fit(X, y, sample_weight=weight))
+    reg.fit(X, y, sample_weight=weight)
+    shift = (reg.predict(X) - bare.predict(X))[0]
+    assert_allclose(reg.predict(X), bare.predict(X) + shift)
+    assert (np.sign(shift) == np.sign(quantile - 0.5)).all()
+    for target in range(2):
+        errors = y[:, target] - reg.oob_prediction_[:, target]
+        tolerance = 1e-6 * y[:, target].std()
+        below, up_to = (weight[errors < side].sum() for side in (-tolerance, tolerance))
+        assert below <= quantile * weight.sum() <= up_to
+
+        step = 0.05 * y[:, target].std()
+        losses = [
+            mean_pinball_loss(errors, np.full(60, moved), sample_weight=weight, alpha=quantile)
+            for moved in (0.0, -step, step)
+        ]
+        assert losses[0] == min(losses)
+
+
+@pytest.mark.parametrize(("quantile", "sign"), [(0.1, 1.0), (0.8, -1.0), (0.5, 1.0)])
+def test_quantiles_are_not_moved_towards_the_median(quantile, sign):
+    """All errors are on the side of the median."""
+    targets = QuantileTargets("quantile", 1, quantile)
+    y = sign * np.linspace(1.0, 2.0, 9)[:, None]
+    assert_array_equal(targets.shift(np.zeros((9, 1)), y, np.ones(9)), [0.0])

@@ -38,8 +38,9 @@ def confidence(plan, outputs):
 def tempered(training, targets, outputs):
     """The training with outputs that are less certain, if rows left out say so.
 
-    Probabilities are brought closer to each other, and predicted variances multiplied by the mean
-    squared error in units of the predicted standard deviation.
+    Probabilities are brought closer to each other, predicted variances are multiplied by the mean
+    squared error in units of the predicted standard deviation, and quantiles are moved away from
+    the median to where they have the right part of the targets on either side.
 
     More certain they are not made: where all rows left out are on the right side, no factor is
     too large. The rows left out see the networks of one fold, and the mean of all is a little less

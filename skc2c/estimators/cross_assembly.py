@@ -37,7 +37,7 @@ class CrossTraining:
     confidence : float, default=1.0
         By what the outputs of a classifier are multiplied after training.
     shift : float or ndarray of shape (K,), default=0.0
-        What is added to the outputs of a regressor after training.
+        What is added to the outputs of a regressor after training, in the units of training.
     """
 
     plan: CrossPlan
@@ -49,7 +49,8 @@ class CrossTraining:
     @property
     def output_units(self):
         """Units of the fitted function."""
-        return Units(self.units.center + self.shift, self.units.scale * self.confidence)
+        center, scale = self.units
+        return Units(center + self.shift * scale, scale * self.confidence)
 
 
 def folds_of(estimator, ingredients, data):

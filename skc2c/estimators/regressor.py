@@ -47,7 +47,8 @@ class C2CRegressor(
         outliers matter little.
 
     quantile : float, default=0.5
-        Quantile that ``loss='quantile'`` estimates, between 0 and 1, both excluded.
+        Quantile that ``loss='quantile'`` estimates, between 0 and 1, both excluded. A fit with
+        folds moves what it estimates away from the median if out-of-fold errors ask for it.
 
     {last_parameters}
 

@@ -187,6 +187,13 @@ class QuantileTargets(RealTargets):
     def likelihood(self):
         return LIKELIHOODS[self.loss](self.quantile)
 
+    def shift(self, h, y, weight):
+        # The quantile of the errors, at which the loss is least, but not towards the median.
+        errors = y - self.likelihood.mean(h)
+        settings = {"axis": 0, "weights": weight, "method": "inverted_cdf"}
+        found = np.quantile(errors, self.quantile, **settings)
+        return found * (np.sign(found) == np.sign(self.quantile - 0.5))
+
     def units(self, y, weight):
         """Units that a few outliers do not change: a quantile, and the interquartile range."""
         center, low, high = np.quantile(
