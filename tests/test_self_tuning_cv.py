@@ -246,7 +246,8 @@ def test_splits_without_rows_are_refused_by_name(cv, solver):
 
 @pytest.mark.parametrize("cv", [1, 0, -3, 2.5, "4", True])
 def test_a_cv_that_is_none_is_refused_by_name(cv):
-    with pytest.raises(ValueError, match="'cv' parameter of C2CClassifier"):
+    message = "'cv' parameter of C2CClassifier must be .* an iterable or None. Got"
+    with pytest.raises(ValueError, match=message):
         make("binary", cv=cv).fit(*draw("binary"))
 
 

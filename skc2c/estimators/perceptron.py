@@ -61,7 +61,7 @@ class Perceptron(CallbackSupportMixin, BaseEstimator, ABC):
         "penalty": [StrOptions(set(PENALTIES) - {None}), Penalty, None],
         "alpha": [StrOptions({"auto"}), _NON_NEGATIVE],
         "epsilon": [StrOptions({"scale"}), _NON_NEGATIVE, "array-like"],
-        "cv": [Interval(Integral, 2, None, closed="left"), "cv_object", None],
+        "cv": ["cv_object"],
         "input_scaling": [StrOptions({"auto", *SCALINGS}), None],
         "numeric_embedding": [StrOptions({"auto", "fourier", "piecewise_linear"}), None],
         "normalization": [StrOptions({"auto", "batch", "batch_all"}), None],
