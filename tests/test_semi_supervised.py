@@ -366,3 +366,15 @@ def test_batches_of_a_stream_may_be_labelled_in_full():
         warnings.simplefilter("error")
         whole.partial_fit(X[:10], y[:10])
         quick().partial_fit(X[:10], y[:10], classes={0, 1})
+
+
+def test_a_batch_of_a_stream_without_labels_changes_nothing_and_says_so():
+    X, y = moons()
+    clf = quick(missing_label=-1).partial_fit(X[:30], y[:30], classes=[0, 1])
+    before = [coef.copy() for coef in clf.coefs_]
+    with pytest.warns(UserWarning, match="nothing is learned from this call of partial_fit"):
+        assert clf.partial_fit(X[30:], y[30:]) is clf
+    for one, other in zip(clf.coefs_, before, strict=True):
+        assert_array_equal(one, other)
+    with pytest.raises(ValueError, match="No row of y has a label"):
+        quick(missing_label=-1).partial_fit(X[30:], y[30:], classes=[0, 1])

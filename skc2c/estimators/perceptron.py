@@ -12,6 +12,7 @@ from sklearn.metrics import get_scorer_names
 from sklearn.utils._param_validation import Interval, Options, StrOptions
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from skc2c.data.missing_labels import is_missing
 from skc2c.estimators.callbacks import CallbackSupportMixin, Tasks, rows_of
 from skc2c.estimators.fitted import network_as_one, network_of
 from skc2c.estimators.in_front import scaling_of
@@ -26,6 +27,7 @@ from skc2c.fitted_function import FittedFunction
 from skc2c.fitting import Streams
 from skc2c.machine.memory import keep_freed_memory
 from skc2c.machine.threads import map_in_order
+from skc2c.messages import warn
 from skc2c.network import ACTIVATIONS
 from skc2c.network.blocks import outputs
 from skc2c.network.hidden import hidden
@@ -166,6 +168,12 @@ class Perceptron(CallbackSupportMixin, BaseEstimator, ABC):
             raise ValueError(
                 "partial_fit does not support early_stopping=True: each call is one epoch."
             )
+        if hasattr(self, "coefs_") and _has_no_label(y, self.missing_label):
+            warn(
+                "No row of y has a label: nothing is learned from this call of partial_fit. Pass "
+                "such rows as X_unlabeled in a call with labelled ones."
+            )
+            return self
         return self._fit(X, y, weight, X_unlabeled, increment=Increment(classes))
 
     def _previous(self, is_partial):
@@ -262,6 +270,14 @@ class Perceptron(CallbackSupportMixin, BaseEstimator, ABC):
         tags = super().__sklearn_tags__()
         tags.input_tags.sparse = True
         return tags
+
+
+def _has_no_label(y, missing_label):
+    """Whether all rows of a y are marked, if there is a mark."""
+    if missing_label is None or y is None:
+        return False
+    missing = is_missing(y, missing_label)
+    return bool(len(missing)) and bool(missing.all())
 
 
 def of_X(checked):
