@@ -206,3 +206,12 @@ def test_quantiles_are_not_moved_towards_the_median(quantile, sign):
     targets = QuantileTargets("quantile", 1, quantile)
     y = sign * np.linspace(1.0, 2.0, 9)[:, None]
     assert_array_equal(targets.shift(np.zeros((9, 1)), y, np.ones(9)), [0.0])
+
+
+def test_intervals_of_a_quantile_lie_around_it():
+    """With one fold that leaves all rows out, they are the prediction, less and plus an error."""
+    X, y = draw_spread()
+    cv = [(np.arange(60), np.arange(60))]
+    reg = make_overfitted("reals", loss="quantile", quantile=0.8, cv=cv).fit(X, y)
+    lower, upper = reg.predict_interval(X, coverage=0.5)
+    assert_allclose((lower + upper) / 2.0, reg.predict(X), rtol=1e-5, atol=1e-5)

@@ -76,7 +76,7 @@ class PredictionIntervalMixin:
 
 def conformal_attributes(ingredients, training, found):
     """Fitted attribute that prediction intervals are made of; None if y is a class."""
-    targets, plan, units = ingredients.targets, training.plan, training.units
+    targets, plan, units = ingredients.targets, training.plan, training.output_units
     scores = targets.fitted(units).nonconformity(
         found.outputs * units.scale + units.center, ingredients.labelled.y
     )
