@@ -36,7 +36,9 @@ def about(argument):
     try:
         yield
     except (TypeError, ValueError) as error:
-        raise type(error)(f"{argument}: {error}") from error
+        # Not of its own class, which may take other arguments than a text.
+        kind = ValueError if isinstance(error, ValueError) else TypeError
+        raise kind(f"{argument}: {error}") from error
 
 
 def is_called_from(module):

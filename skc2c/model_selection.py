@@ -7,7 +7,7 @@ from sklearn.utils import _safe_indexing
 from sklearn.utils.multiclass import type_of_target
 from sklearn.utils.validation import check_consistent_length
 
-from skc2c.data.missing_labels import labelled_rows, labels
+from skc2c.data.missing_labels import divided, labels
 from skc2c.messages import warn
 
 
@@ -69,8 +69,7 @@ class SemiSupervisedSplit(BaseCrossValidator):
             If y is None or no row is labelled.
         """
         check_consistent_length(X, y, groups)
-        labelled = self._labelled(y)
-        unlabeled = np.setdiff1d(np.arange(len(y)), labelled)
+        labelled, unlabeled = self._divided(y)
         if not len(unlabeled):
             warn(f"missing_label={self.missing_label!r} marks no row of y: all are split.")
         for train, test in self._inner(y, labelled).split(*_pick((X, y, groups), labelled)):
@@ -91,7 +90,7 @@ class SemiSupervisedSplit(BaseCrossValidator):
         """
         if y is None:
             return check_cv(self.cv).get_n_splits(X, y, groups)
-        labelled = self._labelled(y)
+        labelled, _ = self._divided(y)
         return self._inner(y, labelled).get_n_splits(*_pick((X, y, groups), labelled))
 
     def get_metadata_routing(self):
@@ -106,10 +105,10 @@ class SemiSupervisedSplit(BaseCrossValidator):
             return self.cv.get_metadata_routing()
         return super().get_metadata_routing()
 
-    def _labelled(self, y):
+    def _divided(self, y):
         if y is None:
             raise ValueError("y is needed to tell which rows have a label. Got None.")
-        return labelled_rows(y, self.missing_label)
+        return divided(y, self.missing_label)
 
     def _inner(self, y, labelled):
         if hasattr(self.cv, "__next__"):
@@ -168,7 +167,7 @@ class _LabeledScorer:
 
     def __call__(self, estimator, X, y, **params):
         check_consistent_length(X, y)
-        labelled = labelled_rows(y, self.missing_label)
+        labelled, _ = divided(y, self.missing_label)
         params = {
             name: _safe_indexing(value, labelled) if np.shape(value)[:1] == (len(y),) else value
             for name, value in params.items()

@@ -6,7 +6,7 @@ import pytest
 from numpy.testing import assert_array_equal
 from scipy import sparse
 
-from skc2c.data.missing_labels import is_missing, labelled_rows, labels
+from skc2c.data.missing_labels import divided, is_missing, labels
 
 
 def test_is_missing_of_many_kinds():
@@ -65,4 +65,4 @@ def test_labels_keep_the_dtype_that_they_have_without_the_mark():
         (["a", float("nan")], float("nan"), "U"),
         ([True, None], float("nan"), "b"),
     ]:
-        assert labels(y, labelled_rows(y, mark)).dtype.kind == kind
+        assert labels(y, divided(y, mark)[0]).dtype.kind == kind

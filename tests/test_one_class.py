@@ -71,7 +71,9 @@ def test_weights_of_classes_that_a_bag_lacks_are_let_pass_as_in_scikit_learn():
 
 
 def test_scikit_learn_has_no_network_of_one_class():
-    with pytest.raises(ValueError, match="to_sklearn cannot express a classifier of one class"):
+    with pytest.raises(
+        ValueError, match="to_sklearn cannot express a classifier of one class, here .*'a'"
+    ):
         C2CClassifier(**QUICK).fit(X, WORDS).to_sklearn()
 
 

@@ -1,5 +1,6 @@
 """A regressor learns from rows without a label what a first fit says of them."""
 
+from dataclasses import dataclass
 from types import SimpleNamespace
 
 import numpy as np
@@ -12,6 +13,7 @@ from sklearn.metrics import root_mean_squared_error
 
 from skc2c import C2CRegressor
 from skc2c.estimators import self_training, training
+from skc2c.estimators.scaled_rows import pool_of
 from skc2c.estimators.self_training import self_taught
 from skc2c.network.input_scaling import robust_scaling
 
@@ -253,6 +255,17 @@ def test_rows_are_dealt_to_the_folds_evenly(rng):
     assert sorted((test >= 3).sum() for _, test in found) == [2, 3]
 
 
+@dataclass
+class Unscaled:
+    """Ingredients of rows that are not scaled."""
+
+    streams: SimpleNamespace
+    unlabeled: list = ()
+
+    def pool(self, train):
+        return pool_of(train, self.unlabeled)
+
+
 def test_a_mean_of_outputs_is_learned(monkeypatch, rng):
     networks = [
         (SimpleNamespace(size=1), np.array([factor, np.nan]), weight)
@@ -261,7 +274,5 @@ def test_a_mean_of_outputs_is_learned(monkeypatch, rng):
     monkeypatch.setattr(self_training, "outputs", lambda network, theta, X, over: X[:, :2] * theta)
     X = np.array([[1.0, 1.0, 1.0], [2.0, 2.0, 2.0]])
     streams = SimpleNamespace(split=rng, initial=rng)
-    labelled = SimpleNamespace(X=np.zeros((2, 3)))
-    ingredients = SimpleNamespace(streams=streams, labelled=labelled, transformation=None)
-    found = self_taught(ingredients, make_plan(n=8), networks, [X])
+    found = self_taught(Unscaled(streams), make_plan(n=8), networks, [X])
     assert_allclose(found.rows.y[8:], 2.5 * X[:, :2])

@@ -134,7 +134,7 @@ def test_no_row_marked_is_ordinary_training_with_a_warning():
             lambda X, y: quick(early_stopping=True, class_weight={0: 0, 1: 1}).fit(
                 X[:10], y[:10], X_val=X[:3], y_val=[0, 0, 0]
             ),
-            "X_val, y_val: class_weight leaves no row",
+            "X_val, y_val: class_weight={0: 0, 1: 1} leaves no row",
         ),
         (
             lambda X, y: quick(C2CRegressor, early_stopping=True, loss="poisson").fit(

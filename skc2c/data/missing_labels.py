@@ -48,8 +48,8 @@ def is_missing(y, missing_label):
     return missing
 
 
-def labelled_rows(y, missing_label):
-    """Find the rows of y that have a label.
+def divided(y, missing_label):
+    """Divide the rows of y into those that have a label and the others.
 
     Parameters
     ----------
@@ -58,18 +58,18 @@ def labelled_rows(y, missing_label):
 
     Returns
     -------
-    labelled : ndarray of int
+    labelled, unlabeled : ndarray of int
         Which rows these are, ascending.
 
     Raises
     ------
     ValueError
-        If there are none, and where `is_missing` raises one.
+        If no row has a label, and where `is_missing` raises one.
     """
-    labelled = np.flatnonzero(~is_missing(y, missing_label))
-    if not len(labelled):
+    missing = is_missing(y, missing_label)
+    if missing.all():
         raise ValueError(f"No row of y has a label: all are missing_label={missing_label!r}.")
-    return labelled
+    return np.flatnonzero(~missing), np.flatnonzero(missing)
 
 
 def labels(y, labelled):

@@ -89,6 +89,20 @@ class Rows:
         return differ
 
 
+def stacked(first, then):
+    """Rows, and others below them, whose format the inputs of both have."""
+    stack = sparse.vstack if sparse.issparse(then.X) else np.concatenate
+    X = first.X
+    if sparse.issparse(X) != sparse.issparse(then.X):
+        X = sparse.csr_matrix(X) if sparse.issparse(then.X) else X.toarray()
+    X = stack([X, then.X])
+    return Rows(
+        X.tocsr() if sparse.issparse(X) else X,
+        np.concatenate([first.y, then.y]),
+        np.concatenate([first.weight, then.weight]),
+    )
+
+
 class Stack:
     """Matrices on top of each other, of which only the rows asked for are copied.
 

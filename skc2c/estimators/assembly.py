@@ -128,7 +128,10 @@ def _split(estimator, ingredients):
         X, y, weight = ingredients.validation
         held_out = used_rows(X, *targets.encode_validation(y, weight))[0]
         if not len(held_out):
-            raise ValueError("X_val, y_val: class_weight leaves no row with a weight.")
+            raise ValueError(
+                f"X_val, y_val: class_weight={estimator.class_weight!r} leaves no row with a "
+                "weight."
+            )
         return rows, held_out
     fraction = estimator.validation_fraction
     seed = int(ingredients.streams.split.integers(2**32))
@@ -161,7 +164,7 @@ def _front(estimator, rows):
     """Layers in front of the dense ones; without folds, ``'auto'`` is none."""
     if estimator.numeric_embedding in (None, "auto"):
         return ()
-    rows = rows.take(slice(None))
+    rows = rows.take(slice(None))  # of those of a full-batch solver, X holds further ones
     return embedding(rows.X, estimator.numeric_embedding, rows.weight)
 
 

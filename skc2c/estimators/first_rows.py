@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 from scipy import sparse
 
-from skc2c.data.rows import Rows
+from skc2c.data.rows import Rows, stacked
 from skc2c.estimators.scaled_rows import fit_scaling
 
 # Rows that an incremental fit takes units from at least: quartiles of fewer are too uncertain, and
@@ -31,7 +31,7 @@ def first_rows(labelled, state):
     if state is None:
         return labelled
     before = state.get("first_rows")
-    return None if before is None else _stacked(Rows(**before), labelled)
+    return None if before is None else stacked(Rows(**before), labelled)
 
 
 def record_of(rows, n_unlabeled):
@@ -67,17 +67,4 @@ def same(one, other):
     return all(
         np.allclose(getattr(one, name), getattr(other, name), rtol=1e-9, atol=0.0)
         for name in ("center", "scale")
-    )
-
-
-def _stacked(first, then):
-    stack = sparse.vstack if sparse.issparse(then.X) else np.concatenate
-    X = first.X
-    if sparse.issparse(X) != sparse.issparse(then.X):
-        X = sparse.csr_matrix(X) if sparse.issparse(then.X) else X.toarray()
-    X = stack([X, then.X])
-    return Rows(
-        X.tocsr() if sparse.issparse(X) else X,
-        np.concatenate([first.y, then.y]),
-        np.concatenate([first.weight, then.weight]),
     )

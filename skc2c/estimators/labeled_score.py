@@ -4,7 +4,7 @@ import numpy as np
 from sklearn.utils import _safe_indexing
 from sklearn.utils.validation import check_consistent_length
 
-from skc2c.data.missing_labels import labelled_rows, labels
+from skc2c.data.missing_labels import divided, labels
 
 
 class LabeledScoreMixin:
@@ -40,7 +40,7 @@ class LabeledScoreMixin:
         """
         if self.missing_label is not None:
             check_consistent_length(X, y, sample_weight)
-            kept = labelled_rows(y, self.missing_label)
+            kept, _ = divided(y, self.missing_label)
             X, y = _safe_indexing(X, kept), labels(y, kept)
             sample_weight = None if sample_weight is None else np.asarray(sample_weight)[kept]
         return super().score(X, y, sample_weight)

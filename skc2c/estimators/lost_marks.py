@@ -7,28 +7,18 @@ from skc2c.messages import is_called_from, warn
 _CURE = "pass the rows without a label as X_unlabeled instead."
 
 
-def warn_of_lost_marks(missing_label, y, missing):
+def warn_of_lost_marks(missing_label, y, are_marked):
     """Warn if the mark is in no row, or if who calls will count it as a class.
 
     Parameters
     ----------
     missing_label : object
     y : array-like
-    missing : ndarray of bool
-        Which rows are marked.
+    are_marked : bool
+        Whether any rows are.
     """
-    twins = [] if missing.any() else _twins(missing_label, y)
-    if twins:
-        warn(
-            f"missing_label={missing_label!r} marks no row of y, in which {twins[0]!r} is a value: "
-            "the two are of different types."
-        )
-    elif not missing.any():
-        warn(
-            f"missing_label={missing_label!r} marks no row of y. If it should, a "
-            "meta-estimator may have encoded y (as voting, stacking, bagging and one-vs-rest "
-            f"classifiers do): {_CURE}"
-        )
+    if not are_marked:
+        _warn_of_no_mark(missing_label, y)
     elif is_called_from("sklearn.calibration"):
         # It calibrates with the y that it was given, in which the mark is one class more.
         warn(f"Calibration takes missing_label={missing_label!r} for a class: {_CURE}")
@@ -45,7 +35,17 @@ def warn_of_one_class(missing_label, classes):
         )
 
 
-def _twins(missing_label, y):
-    """Values of y that look like the mark."""
+def _warn_of_no_mark(missing_label, y):
     values = np.asarray(y, dtype=object).ravel()
-    return [value for value in values if str(value) == str(missing_label)]
+    twins = [value for value in values if str(value) == str(missing_label)]
+    if twins:
+        warn(
+            f"missing_label={missing_label!r} marks no row of y, in which {twins[0]!r} is a value: "
+            "the two are of different types."
+        )
+    else:
+        warn(
+            f"missing_label={missing_label!r} marks no row of y. If it should, a "
+            "meta-estimator may have encoded y (as voting, stacking, bagging and one-vs-rest "
+            f"classifiers do): {_CURE}"
+        )

@@ -25,15 +25,9 @@ def pool_of(train, unlabeled):
 
 def in_training(rows, units, dtype, scaling):
     """Rows in the dtype of training, scaled, with y in its units."""
-    X = inputs_in_training(rows.X, dtype, scaling)
-    with np.errstate(over="ignore"):
-        return replace(rows, X=X, y=units.standardize(rows.y).astype(dtype))
-
-
-def inputs_in_training(X, dtype, scaling):
-    """Inputs in the dtype of training, scaled."""
     with np.errstate(over="ignore"):  # an infinite entry makes the loss infinite too
-        return X.astype(dtype, copy=False) if scaling is None else scaled(X, scaling, dtype)
+        X = rows.X.astype(dtype, copy=False) if scaling is None else scaled(rows.X, scaling, dtype)
+    return replace(rows, X=X, y=units.standardize(rows.y).astype(dtype))
 
 
 # Rows that are scaled at a time, so that no second copy of X in its own dtype is held.

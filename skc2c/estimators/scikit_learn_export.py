@@ -77,8 +77,9 @@ class ScikitLearnExportMixin:
 def _as_classifier(estimator, network, targets):
     if len(targets.classes) == 1:
         raise ValueError(
-            "to_sklearn cannot express a classifier of one class: scikit-learn's MLPClassifier "
-            "takes it for one of two. Use DummyClassifier, or ONNX (skc2c.onnx)."
+            "to_sklearn cannot express a classifier of one class, here "
+            f"{targets.classes[0]!r}: scikit-learn's MLPClassifier takes it for one of two. Use "
+            "DummyClassifier, or ONNX (skc2c.onnx)."
         )
     y = np.eye(targets.n_targets, dtype=int) if targets.is_multilabel else targets.classes
     return _exported(estimator, network, MLPClassifier, y, {})

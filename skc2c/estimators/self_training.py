@@ -1,9 +1,8 @@
-"""Rows without a label as a regressor learns from them: with what a first fit says of them.
+"""Self-training of a regressor: rows without a label get the targets that a first fit predicts.
 
-The mean of networks that were trained on different folds errs less than each of them. Networks that
-are trained on the labelled rows and on further ones, whose targets are this mean, come close to it
-each, and the mean of all errs less again (docs/semi_supervised.md). Rows without a label need not
-lie in clusters for this, which real targets have no use for.
+The mean of networks that were trained on different folds errs less than each of them. Further
+networks, which are trained on the labelled rows and on what this mean predicts for others, come
+close to it each, and the mean of all errs less again (docs/semi_supervised.md).
 """
 
 from dataclasses import replace
@@ -11,16 +10,17 @@ from dataclasses import replace
 import numpy as np
 from scipy import sparse
 
-from skc2c.data.rows import Rows, Stack
+from skc2c.data.rows import Rows, stacked
 from skc2c.estimators.cross_assembly import seeds
-from skc2c.estimators.scaled_rows import evenly, inputs_in_training
+from skc2c.estimators.scaled_rows import evenly
 from skc2c.machine.threads import map_in_order
 from skc2c.network.blocks import outputs
 
-# Weight of the rows that the first fit has labelled, as a part of that of the others: as much as
-# these gains less (docs/semi_supervised.md).
+# Weight of the rows that the first fit has labelled, as a part of that of the others: with a tenth
+# or the whole of it less is gained (docs/semi_supervised.md).
 _SHARE = 0.3
-# How many such rows there are at most: a few hundred do as well.
+# How many such rows there are at most, so that a large pool costs no more; a few hundred do as
+# well.
 _MOST = 2000
 
 
@@ -44,29 +44,28 @@ def self_taught(ingredients, plan, networks, unlabeled):
         The further rows are dealt to the folds.
     """
     rows, streams = plan.rows, ingredients.streams
-    X = _some(unlabeled, rows.X, ingredients)
+    pool = replace(ingredients, unlabeled=unlabeled).pool(rows)
+    X = _some(pool, len(rows), sparse.issparse(rows.X))
     h = sum(
         weight * outputs(network, theta[: network.size], X, map_in_order)
         for network, theta, weight in networks
     )
     y = plan.likelihood.mean(h).astype(rows.y.dtype)
     weight = np.full(len(y), _SHARE * rows.weight.sum() / len(y))
-    both = Rows(
-        sparse.vstack([rows.X, X], "csr") if sparse.issparse(X) else np.concatenate([rows.X, X]),
-        np.concatenate([rows.y, y]),
-        np.concatenate([rows.weight, weight]),
-    )
     folds = _dealt(plan.folds, len(rows), len(y), streams.split)
-    return replace(plan, rows=both, folds=folds, seeds=seeds(streams.initial, len(folds)))
+    return replace(
+        plan,
+        rows=stacked(rows, Rows(X, y, weight)),
+        folds=folds,
+        seeds=seeds(streams.initial, len(folds)),
+    )
 
 
-def _some(unlabeled, X, ingredients):
-    """Some of the unlabelled rows, in the format of the rows of training."""
-    stack = Stack(unlabeled, ingredients.labelled.X.dtype)
-    taken = stack[evenly(stack.shape[0], min(stack.shape[0], _MOST))]
-    if sparse.issparse(X):
-        taken = sparse.csr_matrix(taken)
-    return inputs_in_training(taken, X.dtype, ingredients.transformation)
+def _some(pool, n, is_sparse):
+    """Inputs of some of the rows of a pool that come after the first n, which have a label."""
+    n_further = len(pool) - n
+    X = pool.take(n + evenly(n_further, min(n_further, _MOST))).X
+    return sparse.csr_matrix(X) if is_sparse else X
 
 
 def _dealt(folds, n, n_further, rng):

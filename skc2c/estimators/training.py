@@ -88,7 +88,11 @@ def train(estimator, ingredients, call):
     is_single = estimator.cv is None or estimator.early_stopping or estimator.warm_start
     if is_single or call.is_increment:
         if call.data.groups is not None:
-            warn("groups is ignored: it is for folds, and one network is trained without any.")
+            warn(
+                "groups is ignored: it is for folds, and one network is trained with "
+                f"cv={estimator.cv!r}, early_stopping={estimator.early_stopping!r} and "
+                f"warm_start={estimator.warm_start!r}."
+            )
         return {**_train_one(estimator, ingredients, call), "_conformal": None}
     folds = folds_of(estimator, ingredients, call.data)
     with blas_threads_taken():  # so that components do not depend on their number
@@ -100,14 +104,14 @@ def train(estimator, ingredients, call):
     if ingredients.unlabeled and isinstance(estimator.alpha, str):
         return _train_twice(estimator, ingredients, call, folds)
     training = assemble_several(estimator, ingredients, folds)
-    end = _start(call, [(ingredients, training)])
+    end = call.tasks.start(len(training.plan.ends))
     found = _train_several(estimator, ingredients, training, call, end)
     return _reported(estimator, ingredients, training, found, call)
 
 
-def _start(call, fits, further=0):
-    """What is to be called after each end of the fits, and of as many further ones."""
-    return call.tasks.start(sum(len(training.plan.ends) for _, training in fits) + further)
+def _after(end, attributes):
+    """What is to be called after each iteration with what there is: None if nobody is told."""
+    return None if end is None else lambda found: end(lambda: attributes(found))
 
 
 def _train_several(estimator, ingredients, training, call, end):
@@ -116,8 +120,7 @@ def _train_several(estimator, ingredients, training, call, end):
     def attributes(found):
         return _attributes_of_several(ingredients, training, found, call)
 
-    after = None if end is None else lambda found: end(lambda: attributes(found))
-    return _cross_fit(training.plan, estimator.n_jobs, after)
+    return _cross_fit(training.plan, estimator.n_jobs, _after(end, attributes))
 
 
 def _reported(estimator, ingredients, training, found, call):
@@ -142,7 +145,7 @@ def _train_twice(estimator, ingredients, call, folds):
     leaves out.
     """
     alone, training = _alone(estimator, ingredients, folds)
-    end = _start(call, [(alone, training)], further=len(training.plan.ends))
+    end = call.tasks.start(2 * len(training.plan.ends))
     first = _train_several(estimator, alone, training, call, end)
     if first.interrupted or not alone.targets.can_teach:
         return _reported(estimator, alone, training, first, call)
@@ -154,9 +157,8 @@ def _train_twice(estimator, ingredients, call, folds):
         return _attributes_of_several(alone, training, both(second), call)
 
     plan = self_taught(alone, training.plan, first.networks, ingredients.unlabeled)
-    after = None if end is None else lambda second: end(lambda: attributes(second))
     try:
-        found = both(_cross_fit(plan, estimator.n_jobs, after))
+        found = both(_cross_fit(plan, estimator.n_jobs, _after(end, attributes)))
     except KeyboardInterrupt:  # before there was anything to add
         found = first._replace(interrupted=True)
     return _reported(estimator, alone, training, found, call)
@@ -177,7 +179,7 @@ def _train_few(estimator, plain, few, call, folds):
     """
     whole = assemble_few(estimator, few, all_rows(estimator, few, folds))
     fits = _fits_with_folds(estimator, plain, few, folds)
-    end = _start(call, fits, further=1)
+    end = call.tasks.start(sum(len(training.plan.ends) for _, training in fits) + 1)
     trials = _trials(estimator, fits, call, end)
     if trials and trials[-1].found.interrupted:
         return _reported(estimator, *trials[-1], call)
@@ -275,11 +277,11 @@ def _train_one(estimator, ingredients, call):
     training = assemble_one(estimator, ingredients, previous, as_fitted, is_increment)
     plan = training.plan
     end = call.tasks.start(plan.max_iter)
-    if end is not None:
-        plan = replace(
-            plan, after=lambda theta: end(lambda: function(plan.network, training.units, theta))
-        )
-    found = fit(plan)
+
+    def so_far(theta):
+        return function(plan.network, training.units, theta)
+
+    found = fit(replace(plan, after=_after(end, so_far)))
     attributes = attributes_of_one(ingredients, training, found, call.dtype)
     before = {} if previous is None else vars(estimator)
     if is_increment:

@@ -14,7 +14,7 @@ from sklearn.utils.validation import (
     validate_data,
 )
 
-from skc2c.data.missing_labels import is_missing, labelled_rows, labels
+from skc2c.data.missing_labels import divided, is_missing, labels
 from skc2c.data.rows import Picked
 from skc2c.estimators.lost_marks import warn_of_lost_marks
 from skc2c.estimators.scaled_rows import evenly
@@ -103,18 +103,20 @@ def check_training_data(
     validation = _check_validation(estimator, X_val, y_val, sample_weight_val)
     if validation is not None:
         _warn_of_scale(labelled.X, validation.X, "X_val")
-    groups = _groups_of_labelled(groups, places, _num_samples(X))
-    return TrainingData(labelled, unlabeled, validation, groups, places, _num_samples(X))
+    n = _num_samples(X)
+    groups = _groups_of_labelled(groups, places, n)
+    return TrainingData(labelled, unlabeled, validation, groups, places, n)
 
 
 def _groups_of_labelled(groups, places, n):
     """The groups of the labelled rows, whether these were given or those of all n rows."""
-    if groups is None or _num_samples(groups) == len(places):
+    n_given = len(places) if groups is None else _num_samples(groups)
+    if n_given == len(places):
         return groups
-    if _num_samples(groups) != n:
+    if n_given != n:
         raise ValueError(
             f"groups must have an entry for each row, {n}, or for each labelled row, "
-            f"{len(places)}. Got {_num_samples(groups)} entries."
+            f"{len(places)}. Got {n_given} entries."
         )
     return _safe_indexing(groups, places)
 
@@ -130,17 +132,15 @@ def _check_rows(estimator, X, y, sample_weight, reset, is_part):
     check_consistent_length(X, y)
     X = _canonical(validate_data(estimator, X, reset=reset, **_CHECKS))
     weight = _check_weight(sample_weight, X)
-    kept = labelled_rows(y, estimator.missing_label)
-    missing = np.ones(len(y), dtype=bool)
-    missing[kept] = False
+    kept, others = divided(y, estimator.missing_label)
     if not is_part:
-        warn_of_lost_marks(estimator.missing_label, y, missing)
+        warn_of_lost_marks(estimator.missing_label, y, are_marked=bool(len(others)))
     if weight is not None and not weight[kept].any():
         raise ValueError("sample_weight: the weights of all labelled rows are zero.")
     y = labels(y, kept)
     X_kept, y = check_X_y(X[kept], y, estimator=estimator, **_CHECKS, **estimator._y_checks)
-    used = missing if weight is None else missing & (weight > 0)
-    unlabeled = [Picked(X, np.flatnonzero(used))] if used.any() else []
+    used = others if weight is None else others[weight[others] > 0]
+    unlabeled = [Picked(X, used)] if len(used) else []
     return Labelled(X_kept, y, None if weight is None else weight[kept]), unlabeled, kept
 
 
