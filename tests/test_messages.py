@@ -74,5 +74,7 @@ def test_a_column_of_targets_is_warned_of_at_the_line_that_passed_it(cls):
 def test_errors_name_the_argument():
     with pytest.raises(TypeError, match="^X_val: no$"), about("X_val"):
         raise TypeError("no")
+    with pytest.raises(ValueError, match="^X_val: .* can't decode byte"), about("X_val"):
+        b"\xff".decode()  # an error that is not made of a text
     with pytest.raises(KeyError, match="^'no'$"), about("X_val"):
         raise KeyError("no")

@@ -20,9 +20,9 @@ penalty : {penalty_names}, Penalty or None, default={penalty_default}
 alpha : float or 'auto', default='auto'
     Strength of the penalty. With ``'auto'``, networks are trained with and without the penalty,
     and the rows left out by `cv` decide how to weigh them; without folds, ``'auto'`` is 0.03. The
-    strength of those with the largest weight is stored in `alpha_`. A classifier with unlabelled
-    rows has strengths and a recipe of its own, and a regressor learns from them what
-    a first fit predicts for them (see Notes). Ignored if `penalty` is ``'noise'`` or None.
+    strength of those with the largest weight is stored in `alpha_`. With unlabelled rows, a
+    classifier has strengths of its own, and a regressor is trained by self-training (see Notes).
+    Ignored if `penalty` is ``'noise'`` or None.
 
 epsilon : float, array-like of shape (n_features,) or 'scale', default='scale'
     Radius of the neighbourhood in units of the scaled inputs (see `input_scaling`): the
@@ -111,8 +111,8 @@ learning_rate_init : float, default=0.01
 max_iter : int or 'auto', default='auto'
     Largest number of epochs of Adam (passes over the rows), or of iterations of L-BFGS. With
     several networks, ``'auto'`` trains for up to 3150 steps of Adam, or 1550 with more than
-    10,000 rows; with one, for up to 200 iterations. A classifier that learns from rows without
-    a label takes 2000 steps, or those of 20 epochs of all rows if these are more, up to 6000.
+    10,000 rows; with one, for up to 200 iterations. A classifier that learns from unlabelled rows
+    is trained for 20 epochs, but for at least 2000 and at most 6000 steps.
 
 shuffle : bool, default=True
     Whether to shuffle the rows before each epoch of Adam.
@@ -147,8 +147,8 @@ warm_start : bool, default=False
 """,
     "last_parameters": """
 missing_label : object, default=None
-    Value of y that marks unlabelled rows, which have no part in the loss. -1 is usual for
-    classes and NaN for real targets. With None there is no such value: -1 is a class, and
+    Value of y that marks unlabelled rows, which are learned from without a target. -1 is usual
+    for classes and NaN for real targets. With None there is no such value: -1 is a class, and
     NaN in y is an error. See also ``X_unlabeled`` of `fit`.
 
 dtype : {'auto', 'float32', 'float64'}, default='auto'
@@ -272,8 +272,9 @@ groups : array-like of shape (n_samples,) or (n_labeled,), default=None
     Group of each row, or of each labelled one, passed to `cv`. Ignored, with a warning, if there
     are no folds or random ones.
 X_unlabeled : {array-like, sparse matrix} of shape (n_unlabeled, n_features), default=None
-    Further rows without a label, for the penalty to learn from. It is never copied as a
-    whole, so it may be memory-mapped. If a step in front transforms X, name it in
+    Further rows without a label to learn from. It may be memory-mapped: only the rows of a batch
+    are copied, though a classifier that is trained on principal components holds these if they
+    take up to a quarter of a gigabyte. If a step in front transforms X, name it in
     ``transform_input`` of the `Pipeline`.
 X_val : {array-like, sparse matrix} of shape (n_val, n_features), default=None
     Rows to score in early stopping, instead of a part of X. If a step in front transforms X,

@@ -47,8 +47,9 @@ class C2CRegressor(
         outliers matter little.
 
     quantile : float, default=0.5
-        Quantile that ``loss='quantile'`` estimates, between 0 and 1, both excluded. A fit with
-        folds moves what it estimates away from the median if out-of-fold errors ask for it.
+        Quantile that ``loss='quantile'`` estimates, between 0 and 1, both excluded. With folds,
+        predictions are shifted away from the median if too many targets lie beyond them out of
+        fold.
 
     {last_parameters}
 
@@ -72,11 +73,11 @@ class C2CRegressor(
     Notes
     -----
     {notes}
-    With folds and ``alpha='auto'``, rows without a label are learned from by self-training:
-    networks are trained on the labelled rows, predict the targets of up to 2000 others, and
-    further networks are trained on both. The prediction is the mean of the former and the latter.
-    `alpha_`, `history_`, out-of-fold scores and the errors that intervals are made of are those of
-    the former. With ``loss='gaussian_nll'`` there are no further networks.
+    With folds and ``alpha='auto'``, unlabelled rows are used for self-training: a first set of
+    networks is trained on the labelled rows and predicts the targets of up to 2000 others, and a
+    second set is trained on both. The prediction is the mean of the two sets. `alpha_`, `history_`,
+    out-of-fold scores and the errors that intervals are made of belong to the first. With
+    ``loss='gaussian_nll'`` there is no second set, and unlabelled rows are not used.
 
     References
     ----------
@@ -240,7 +241,8 @@ class C2CRegressor(
             Rows to predict.
         return_std : bool, default=False
             Whether to return the standard deviation of the targets too. Only available with
-            ``loss='gaussian_nll'``. A fit with folds has made it larger if out-of-fold errors were.
+            ``loss='gaussian_nll'``. With folds, it is scaled up to the out-of-fold errors if these
+            are larger than predicted.
 
         Returns
         -------
