@@ -1,6 +1,9 @@
 """Pieces of work in other processes."""
 
+import gc
 import os
+from functools import partial
+from threading import Lock
 
 import joblib
 import numpy as np
@@ -15,10 +18,25 @@ def square_and_process(x):
 
 
 def test_results_come_in_the_order_of_the_pieces():
-    with in_processes(2) as over:
+    with in_processes(3) as over:
         found, again = (over(square_and_process, range(6)) for _ in range(2))
     assert [value for value, _ in found] == [value for value, _ in again] == [0, 1, 4, 9, 16, 25]
-    assert os.getpid() not in {process for _, process in found}
+
+
+def test_the_first_piece_is_done_here_and_the_others_are_not():
+    with in_processes(2) as over:
+        (_, first), *others = over(square_and_process, range(4))
+    assert first == os.getpid()
+    assert first not in {process for _, process in others}
+
+
+@pytest.mark.parametrize("backend", ["threading", "multiprocessing", "sequential"])
+def test_results_are_the_same_with_any_backend(backend):
+    """That of multiprocessing does not go on without waiting for all results."""
+    with joblib.parallel_config(backend=backend, n_jobs=2), in_processes(None) as over:
+        found = [over(square_and_process, range(n)) for n in (1, 2, 5)]
+    for values in found:
+        assert [value for value, _ in values] == [i * i for i in range(len(values))]
 
 
 def test_one_job_stays_in_this_process():
@@ -47,5 +65,44 @@ def test_large_arrays_may_be_changed_in_place(monkeypatch, mapped):
     monkeypatch.setattr(processes, "_MAPPED", mapped)
     ones = np.ones(300_000)  # more than a megabyte
     with in_processes(2) as over:
-        assert over(doubled, [ones, ones]) == [600_000, 600_000]
+        assert over(doubled, [np.ones(3), ones, ones]) == [6, 600_000, 600_000]
     assert ones.sum() == 300_000
+
+
+def test_what_is_done_here_does_not_change_what_others_are_sent():
+    ones = np.ones(300_000)
+    with in_processes(2) as over:
+        for _ in range(10):
+            ones[:] = 1.0
+            assert over(doubled, [ones, ones]) == [600_000, 600_000]
+
+
+def fail_at(x, failing):
+    if x == failing:
+        raise OverflowError(f"at {x}")
+    return x
+
+
+@pytest.mark.parametrize("failing", [0, 2])
+def test_an_error_is_raised_wherever_it_happens(failing):
+    with in_processes(2) as over, pytest.raises(OverflowError, match=f"at {failing}"):
+        over(partial(fail_at, failing=failing), range(3))
+    with in_processes(2) as over:
+        assert over(partial(fail_at, failing=None), range(3)) == [0, 1, 2]
+
+
+def test_what_cannot_be_sent_is_an_error(monkeypatch):
+    monkeypatch.setattr(processes, "_LONGEST_SENDING", 0.1)
+    with in_processes(2) as over, pytest.raises(Exception, match="pickle"):
+        over(type, [1, Lock()])
+
+
+def garbage(_):
+    return gc.get_freeze_count()
+
+
+def test_collections_of_garbage_pass_over_what_other_processes_have_loaded():
+    with in_processes(2) as over:
+        here, elsewhere = over(garbage, range(2))
+    assert elsewhere > 10_000
+    assert here == gc.get_freeze_count()

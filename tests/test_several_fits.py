@@ -2,6 +2,7 @@
 
 import pickle
 from dataclasses import replace
+from time import perf_counter
 
 import numpy as np
 import pytest
@@ -13,7 +14,6 @@ from skc2c import C2C, VAT, Jacobian, Ladder, Noise
 from skc2c.data.rows import Rows
 from skc2c.fitting import Candidate, cross_fit, loss_of, out_of_fold
 from skc2c.fitting.runs import OneByOne, SideBySide, runs_of
-from skc2c.network import Network
 
 
 def assert_same_ends(first, second):
@@ -58,10 +58,10 @@ def shaped_plan(solver, changes):
 
 @pytest.mark.parametrize("changes", SHAPES.values(), ids=SHAPES)
 @each_solver
-def test_the_result_does_not_depend_on_how_many_runs_go_on_at_once(changes, solver):
+def test_the_result_does_not_depend_on_how_many_runs_go_on_shares(changes, solver):
     expected = cross_fit(shaped_plan(solver, changes))
     for n in (3, 50):
-        found = cross_fit(shaped_plan(solver, changes), n_at_once=n)
+        found = cross_fit(shaped_plan(solver, changes), n_shares=n)
         assert_same_ends(found.ends, expected.ends)
         assert_array_equal(found.weights, expected.weights)
         assert found.loss == expected.loss
@@ -73,36 +73,47 @@ def test_other_processes_get_copies_and_send_back_no_rows(changes, solver):
     plan = shaped_plan(solver, changes)
     rows = plan.rows.X.tobytes()
 
-    def over_runs(function, runs):
-        sent = [pickle.dumps(run) for run in runs]
-        back = [pickle.dumps(function(pickle.loads(run))) for run in sent]
-        assert all(rows in run for run in sent)
-        assert not any(rows in run for run in back)
+    def over_shares(function, shares):
+        sent = [pickle.dumps(share) for share in shares]
+        back = [pickle.dumps(function(pickle.loads(share))) for share in sent]
+        assert all(rows in share for share in sent)
+        assert not any(rows in share for share in back)
         return map(pickle.loads, back)
 
-    found = cross_fit(plan, over_runs, n_at_once=3)
+    found = cross_fit(plan, over_shares, n_shares=3)
     assert_same_ends(found.ends, cross_fit(plan).ends)
 
 
 @pytest.mark.parametrize(
-    ("strengths", "n_at_once", "expected"),
+    ("strengths", "n_shares", "expected"),
     [
-        ((0.0, 0.1), 2, [([0.1], [0, 1, 2, 3]), ([0.0], [0, 1, 2, 3])]),
-        ((0.1, 0.3), 2, [([0.1, 0.3], [2, 3]), ([0.1, 0.3], [0, 1])]),
-        ((0.1,), 1, [([0.1], [0, 1, 2, 3])]),
+        ((0.0, 0.1), 2, [[([0.1], [0, 1, 2, 3])], [([0.0], [0, 1, 2, 3])]]),
+        ((0.1, 0.3), 2, [[([0.1, 0.3], [0, 1])], [([0.1, 0.3], [2, 3])]]),
+        ((0.0, 0.1), 1, [[([0.1], [0, 1, 2, 3]), ([0.0], [0, 1, 2, 3])]]),
     ],
 )
-def test_folds_are_divided_only_if_there_are_too_few_runs(strengths, n_at_once, expected):
-    """The last candidate, which is the costliest, is started first."""
+def test_runs_are_shared_and_divided(strengths, n_shares, expected):
+    """The last candidate, which is the costliest, comes first."""
     started = []
 
-    def over_runs(function, runs):
-        started.append([([c.alpha for c in run.candidates], run.folds) for run in runs])
-        return map(function, runs)
+    def over_shares(function, shares):
+        started.append(
+            [[([c.alpha for c in run.candidates], run.folds) for run in share] for share in shares]
+        )
+        return map(function, shares)
 
     candidates = [Candidate((), alpha) for alpha in strengths]
-    cross_fit(make_plan(candidates=candidates, ends=[3]), over_runs, n_at_once)
+    cross_fit(make_plan(candidates=candidates, ends=[3]), over_shares, n_shares)
     assert started == [expected]
+
+
+def test_the_cost_of_a_run_is_the_time_of_a_step():
+    run = SideBySide(make_plan(), [Candidate(WAVES, 0.1)], [0, 1])
+    for stop in (3, 60):
+        n_steps, start = stop - run.n_steps, perf_counter()
+        run.advance(stop)
+        assert 0.0 < n_steps * run.cost <= perf_counter() - start
+    assert run.progress()["cost"] == run.cost
 
 
 @each_solver
@@ -215,14 +226,12 @@ def test_outputs_and_losses_are_those_of_the_rows_left_out(solver):
 def test_outputs_of_rows_left_out_twice_are_means_and_of_others_nan():
     folds = [(np.arange(10, 41), np.arange(10)), (np.arange(20, 41), np.arange(5, 20))]
     plan = make_plan(folds=folds, n_folds=2)
-    network = Network(plan.layer_units, "tanh")
     rng = np.random.default_rng(1)
-    pairs = [(network, network.initialize(rng, np.float32)) for _ in folds]
-    h = out_of_fold(plan, pairs)
-    first, second = (network.forward(theta, plan.rows.X) for _, theta in pairs)
-    assert_allclose(h[:5], first[:5], rtol=1e-5)
-    assert_allclose(h[5:10], (first[5:10] + second[5:10]) / 2, rtol=1e-4, atol=1e-6)
-    assert_allclose(h[10:20], second[10:20], rtol=1e-5)
+    first, second = rng.normal(size=(10, 2)), rng.normal(size=(15, 2))
+    h = out_of_fold(plan, [first, second])
+    assert_array_equal(h[:5], first[:5])
+    assert_allclose(h[5:10], (first[5:] + second[:5]) / 2)
+    assert_array_equal(h[10:20], second[5:])
     assert np.isnan(h[20:]).all()
     nll = 0.5 * ((h[:20] - plan.rows.y[:20]) ** 2).sum(axis=1)
     assert_allclose(loss_of(plan, h), np.average(nll, weights=plan.rows.weight[:20]), rtol=1e-5)

@@ -250,14 +250,14 @@ def _tempered(trial):
 
 
 def _cross_fit(plan, n_jobs, after):
-    """Train several networks: in several processes, or here."""
+    """Train several networks: on several processes, or here."""
     k = n_processes(n_jobs)
-    if k > 1:
-        with in_processes(n_jobs) as over_runs:
-            return cross_fit(plan, over_runs, k, after)
-    # Steps are too small for threads, which would wait for the interpreter all the time; the
-    # blocks of a full-batch solver are not.
     with blas_threads_taken() as n_threads:
+        if k > 1:
+            with in_processes(n_jobs) as over_shares:
+                return cross_fit(plan, over_shares, k, after)
+        # Steps are too small for threads, which would wait for the interpreter all the time; the
+        # blocks of a full-batch solver are not.
         if plan.solver.is_stochastic:
             return cross_fit(plan, after=after)
         return cross_fit(plan, map_in_order, n_threads, after)

@@ -5,7 +5,6 @@ from typing import NamedTuple
 import numpy as np
 
 from skc2c.fitting.cross_plan import Candidate
-from skc2c.network.blocks import outputs
 
 # Up to so many rows of all outputs together, their losses are taken in one pass, whose arrays are
 # small. Beyond, a pass for each costs little more.
@@ -40,9 +39,22 @@ class End(NamedTuple):
 
 
 def ends_of(plan, stop, reached):
-    """What the candidates are worth at the end of a cycle."""
+    """What the candidates are worth at the end of a cycle.
+
+    Parameters
+    ----------
+    plan : CrossPlan
+    stop : int
+    reached : list of dict
+        As `Run.advance` returns them.
+
+    Returns
+    -------
+    ends : list of End
+        In the order of the candidates.
+    """
     trained = {member: found for part in reached for member, found in part.items()}
-    candidates = dict.fromkeys(candidate for candidate, _ in trained)
+    candidates = [candidate for candidate in plan.candidates if (candidate, 0) in trained]
     ends = [_end(plan, stop, candidate, trained) for candidate in candidates]
     if plan.verbose:
         for end in ends:
@@ -52,9 +64,9 @@ def ends_of(plan, stop, reached):
 
 def _end(plan, stop, candidate, trained):
     found = [trained[candidate, fold] for fold in range(len(plan.folds))]
-    networks = [(network, theta) for network, theta, _ in found]
-    h = out_of_fold(plan, networks)
-    curve = _mean_curve([curve for _, _, curve in found])
+    networks = [(member.network, member.theta) for member in found]
+    h = out_of_fold(plan, [member.outputs for member in found])
+    curve = _mean_curve([member.curve for member in found])
     return End(candidate, stop, networks, h, float(loss_of(plan, h)), curve)
 
 
@@ -65,15 +77,14 @@ def _mean_curve(curves):
     return np.mean(padded, axis=0).tolist() if padded else []
 
 
-def out_of_fold(plan, networks):
-    """Outputs of each fold's network at the rows left out, (n, K)."""
+def out_of_fold(plan, of_folds):
+    """Outputs at the rows left out, (n, K), from those of each fold's network."""
     total = np.zeros((len(plan.rows), plan.n_outputs))
     count = np.zeros(len(plan.rows))
-    with np.errstate(over="ignore", invalid="ignore"):  # of candidates that diverged
-        for (network, theta), (_, test) in zip(networks, plan.folds, strict=True):
-            total[test] += outputs(network, theta, plan.rows.take(test).X)
-            count[test] += 1.0
-        return total / np.where(count > 0, count, np.nan)[:, None]
+    for h, (_, left_out) in zip(of_folds, plan.folds, strict=True):
+        total[left_out] += h
+        count[left_out] += 1.0
+    return total / np.where(count > 0, count, np.nan)[:, None]
 
 
 def loss_of(plan, h):

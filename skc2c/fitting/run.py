@@ -1,12 +1,36 @@
 """A run: members of one shape that are trained together."""
 
 from copy import copy
+from time import perf_counter
+from typing import NamedTuple
 
 import numpy as np
 
 from skc2c.fitting.members_objective import rows_of
 from skc2c.network import Network
+from skc2c.network.blocks import outputs
 from skc2c.network.folding import fold
+
+
+class Trained(NamedTuple):
+    """What a member has come to.
+
+    Attributes
+    ----------
+    network : Network
+        That predicts, without normalisation.
+    theta : ndarray
+        Its parameters.
+    curve : list of [float, float, float, float]
+        As in `End`.
+    outputs : ndarray of shape (n_left_out, K)
+        At the rows that its fold leaves out.
+    """
+
+    network: Network
+    theta: np.ndarray
+    curve: list
+    outputs: np.ndarray
 
 
 class Run:
@@ -18,9 +42,12 @@ class Run:
     candidates : list of Candidate
         With the same layers in front and the same normalisation.
     folds : list of int
+    cost : float
+        How long a step takes, compared with those of other runs: at first a guess, then seconds.
     """
 
-    def __init__(self, plan, candidates, folds):
+    def __init__(self, plan, candidates, folds, cost=1.0):
+        self.cost = cost
         self.plan, self.candidates, self.folds = plan, list(candidates), list(folds)
         self.front, self.normalization = candidates[0].front, candidates[0].normalization
         self.n_steps = 0
@@ -60,18 +87,27 @@ class Run:
 
         Returns
         -------
-        trained : dict
-            From each member to its network, parameters and curve, as in `End`.
+        trained : dict of Trained
+            By member.
         """
+        start, n_steps = perf_counter(), stop - self.n_steps
         # Members may diverge: their loss is infinite then, and others are chosen.
         with np.errstate(over="ignore", invalid="ignore"):
             self._train(stop)
             self.n_steps = stop
             parts = zip(self.members, self._parameters(), self._unfinished(), strict=True)
-            return {
-                member: (*self._fitted(member, theta), self.curves[member] + latest)
+            trained = {
+                member: self._trained(member, theta, self.curves[member] + latest)
                 for member, theta, latest in parts
             }
+        self.cost = (perf_counter() - start) / n_steps
+        return trained
+
+    def _trained(self, member, theta, curve):
+        plan, (_, left_out) = self.plan, self.plan.folds[member[1]]
+        network, theta = self._fitted(member, theta)
+        h = outputs(network, theta, plan.rows.take(left_out).X)
+        return Trained(network, theta, curve, h)
 
     def _fitted(self, member, theta):
         """The network of a member that predicts, and its parameters."""
@@ -86,7 +122,8 @@ class Run:
 
     def progress(self):
         """What training has changed, to be handed to `resume`: small beside the run itself."""
-        return {name: getattr(self, name) for name in (*self._changing, "curves", "n_steps")}
+        names = *self._changing, "curves", "n_steps", "cost"
+        return {name: getattr(self, name) for name in names}
 
     def resume(self, progress):
         """Go on from where a copy of this run has come to, maybe in another process."""
@@ -119,5 +156,6 @@ class Run:
         if len(kept) < len(self.members):
             self._drop_all_but(kept)
             self.candidates, self.folds = candidates, folds
+            self.curves = {member: self.curves[member] for member in self.members}
             if kept:
                 self._prepare()

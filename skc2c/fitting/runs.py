@@ -24,8 +24,8 @@ class SideBySide(Run):
 
     _changing = "theta", "solver_state", "position", "probe", "orders", "losses"
 
-    def __init__(self, plan, candidates, folds):
-        super().__init__(plan, candidates, folds)
+    def __init__(self, plan, candidates, folds, cost=1.0):
+        super().__init__(plan, candidates, folds, cost)
         k, dtype = len(self.members), plan.rows.X.dtype
         theta = np.concatenate(self._initial_parameters())
         extra = np.tile(plan.penalty.initial_parameters(plan.n_outputs), k)
@@ -65,25 +65,23 @@ class SideBySide(Run):
             self.step(self.theta, gradient, self.plan.rate((t + 0.5) / span))
             self.losses.append((values, n_rows(batch[0])))
             if len(self.losses) == self.plan.n_batches:
-                epochs.append(self._point())
+                epochs.append(self._parts())
                 self.losses = []
         if epochs:
-            curves = np.stack(epochs, axis=1).tolist()
-            for member, further in zip(self.members, curves, strict=True):
+            for member, further in zip(self.members, _curves(epochs), strict=True):
                 self.curves[member] += further
         self.solver_state, self.position = self.step.state(), self.deal.state()
 
-    def _point(self):
-        """Where each curve is now: objective, loss, penalty and L2 term, (k, 4)."""
-        n = sum(n for _, n in self.losses)
-        loss, penalty = sum(n * values for values, n in self.losses) / n
-        decay = self.objective.decay(self.theta)
-        return np.stack([loss + penalty + decay, loss, penalty, decay], axis=1)
+    def _parts(self):
+        """Where each curve is now: loss, penalty and L2 term, (3, k)."""
+        parts = np.empty((3, self.network.k))
+        parts[:2] = sum(n * values for values, n in self.losses)
+        parts[:2] /= sum(n for _, n in self.losses)
+        parts[2] = self.objective.decay(self.theta)
+        return parts
 
     def _unfinished(self):
-        if not self.losses:
-            return super()._unfinished()
-        return [[point] for point in self._point().tolist()]
+        return _curves([self._parts()]) if self.losses else super()._unfinished()
 
     def _parameters(self):
         return [self.network.pick(self.theta, [i]) for i in range(len(self.members))]
@@ -105,8 +103,8 @@ class OneByOne(Run):
 
     _changing = ("thetas",)
 
-    def __init__(self, plan, candidates, folds):
-        super().__init__(plan, candidates, folds)
+    def __init__(self, plan, candidates, folds, cost=1.0):
+        super().__init__(plan, candidates, folds, cost)
         self.problems = [self._problem(*member, i) for i, member in enumerate(self.members)]
         extra = plan.penalty.initial_parameters(plan.n_outputs)
         self.thetas = [np.concatenate([theta, extra]) for theta in self._initial_parameters()]
@@ -168,6 +166,12 @@ def _endless(deal):
         yield from deal.epoch()
 
 
+def _curves(epochs):
+    """Curves of each member, as in `End`, from the parts of all members in each epoch."""
+    parts = np.stack(epochs, axis=-1)
+    return np.concatenate([parts.sum(axis=0, keepdims=True), parts]).transpose(1, 2, 0).tolist()
+
+
 def runs_of(plan):
     """One run for each shape of network, and for each fold if members are trained one by one."""
     # Seeds count what is spawned from them: a copy leaves the plan as it was.
@@ -179,9 +183,11 @@ def runs_of(plan):
         run, shares = SideBySide, [folds]
     else:
         run, shares = OneByOne, [[fold] for fold in folds]
+    # Later candidates are costlier: of the four defaults, the last takes two to four times as long
+    # as the first.
     return [
-        run(plan, [c for c in plan.candidates if _kind(c) == kind], share)
-        for kind in kinds
+        run(plan, [c for c in plan.candidates if _kind(c) == kind], share, cost)
+        for cost, kind in enumerate(kinds, 2)
         for share in shares
     ]
 

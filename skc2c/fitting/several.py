@@ -15,6 +15,7 @@ import numpy as np
 
 from skc2c.fitting.ends import ends_of, loss_of, losses_of_mixes
 from skc2c.fitting.runs import runs_of
+from skc2c.fitting.shares import divided, shared
 from skc2c.solvers import DivergenceError
 
 # Rounds of the greedy selection: each adds one of the ends to the mix, with replacement, so that
@@ -74,16 +75,16 @@ class CrossFit(NamedTuple):
         return [(network, theta, weight / 2) for network, theta, weight in [*own, *self.pupils]]
 
 
-def cross_fit(plan, over_runs=map, n_at_once=1, after=None):
+def cross_fit(plan, over_shares=map, n_shares=1, after=None):
     """Carry out a plan.
 
     Parameters
     ----------
     plan : CrossPlan
-    over_runs : callable, default=map
-        ``(function, runs) -> results in order``, on threads or in other processes.
-    n_at_once : int, default=1
-        How many runs these can take at the same time. The result does not depend on it.
+    over_shares : callable, default=map
+        ``(function, shares) -> results in order``, on threads or in other processes.
+    n_shares : int, default=1
+        Into how many shares the work is divided. The result does not depend on it.
     after : callable, optional
         ``found -> stop``, called after each cycle with what came of the fits so far.
 
@@ -101,8 +102,9 @@ def cross_fit(plan, over_runs=map, n_at_once=1, after=None):
         for stop in plan.ends:
             if not runs:
                 break
-            runs = _divided(runs, n_at_once)
-            found = ends_of(plan, stop, _advance_all(runs, stop, over_runs))
+            runs = divided(runs, n_shares)
+            reached = _advance_all(shared(runs, n_shares), stop, over_shares)
+            found = ends_of(plan, stop, reached)
             ends.extend(found)
             if after is not None and after(_mix(plan, ends, interrupted)):
                 break
@@ -116,34 +118,33 @@ def cross_fit(plan, over_runs=map, n_at_once=1, after=None):
     return _mix(plan, ends, interrupted)
 
 
-def _divided(runs, n):
-    """As many runs, if the folds allow that many.
+def _advance_all(shares, stop, over_shares):
+    """Train all runs up to a step.
 
-    Networks for half of the folds take more than half of the time, so that only what is needed
-    is divided.
-    """
-    n_each = -(-n // len(runs))
-    return [part for run in runs for part in run.divided(n_each)]
-
-
-def _advance_all(runs, stop, over_runs):
-    """Train runs up to a step: those of the last candidates, which are the costliest, first.
+    Parameters
+    ----------
+    shares : list of list of Run
+    stop : int
+    over_shares : callable
 
     Returns
     -------
     trained : list of dict
         As `Run.advance` returns them.
     """
-    advanced = list(over_runs(partial(_advance, stop=stop), runs[::-1]))[::-1]
-    for run, (progress, _) in zip(runs, advanced, strict=True):
-        run.resume(progress)
-    return [trained for _, trained in advanced]
+    trained = []
+    results = list(over_shares(partial(_advance, stop=stop), shares))
+    for share, found in zip(shares, results, strict=True):
+        for run, (progress, members) in zip(share, found, strict=True):
+            run.resume(progress)
+            trained.append(members)
+    return trained
 
 
-def _advance(run, stop):
-    """Train a run up to a step, maybe in another process: what it changes, and its members."""
-    trained = run.advance(stop)
-    return run.progress(), trained
+def _advance(share, stop):
+    """Train runs up to a step, maybe in another process: what each changes, and its members."""
+    trained = [run.advance(stop) for run in share]
+    return [(run.progress(), members) for run, members in zip(share, trained, strict=True)]
 
 
 def _ahead_of_twins(ends):

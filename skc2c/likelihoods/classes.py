@@ -134,11 +134,11 @@ class Categorical(ClassFamily):
         shifted = h - h.take(top)[:, None]
         gradient = np.exp(shifted)
         gradient.put(top, 0.0)
-        others = gradient.sum(axis=1)
+        others = _sum_of_classes(gradient)
         gradient.put(top, 1.0)
         gradient /= (1.0 + others)[:, None]
         gradient -= y
-        total, y_top = y.sum(axis=1), y.take(top)
+        total, y_top = _sum_of_classes(y), y.take(top)
         gradient.put(top, (1.0 - y_top) - others / (1.0 + others))
         return total * np.log1p(others) - np.einsum("nk,nk->n", y, shifted), gradient
 
@@ -178,9 +178,14 @@ def _top(h):
     return h.argmax(axis=1) + np.arange(0, h.size, h.shape[1])
 
 
+def _sum_of_classes(values):
+    """The sum of each row, as a product: a sum over an axis this short takes five times as long."""
+    return values @ np.ones(values.shape[1], values.dtype)
+
+
 def _softmax(h):
     p = np.exp(h - h.take(_top(h))[:, None])
-    p /= p.sum(axis=1, keepdims=True)
+    p /= _sum_of_classes(p)[:, None]
     return p
 
 

@@ -1,0 +1,92 @@
+"""How runs are shared among processes."""
+
+from copy import copy
+
+import numpy as np
+import pytest
+
+from skc2c.fitting.shares import divided, shared
+
+
+class FakeRun:
+    """A run with a cost, whose folds can be divided down to pairs."""
+
+    def __init__(self, cost, folds=(0, 1, 2, 3), name=None):
+        self.cost, self.folds, self.name = cost, list(folds), name or cost
+
+    def divided(self, n):
+        n = min(n, len(self.folds) // 2)
+        if n < 2:
+            return [self]
+        parts = [copy(self) for _ in range(n)]
+        for part, folds in zip(parts, np.array_split(self.folds, n), strict=True):
+            part.folds = folds.tolist()
+        return parts
+
+
+def costs(runs):
+    return [run.cost for run in runs]
+
+
+def longest(runs, n):
+    return max(sum(costs(share)) for share in shared(runs, n))
+
+
+def test_the_costliest_go_first_where_there_is_least_to_do():
+    runs = [FakeRun(cost) for cost in (2, 3, 4, 5)]
+    assert [costs(share) for share in shared(runs, 2)] == [[5, 2], [4, 3]]
+    assert [costs(share) for share in shared(runs, 1)] == [[5, 4, 3, 2]]
+
+
+def test_the_share_with_the_most_to_do_comes_first_and_none_is_empty():
+    runs = [FakeRun(cost) for cost in (5, 4, 4)]
+    assert [costs(share) for share in shared(runs, 2)] == [[4, 4], [5]]
+    assert [costs(share) for share in shared(runs, 7)] == [[5], [4], [4]]
+
+
+@pytest.mark.parametrize(
+    ("given", "n", "expected"),
+    [
+        ([1], 1, [[0, 1, 2, 3]]),
+        ([1], 2, [[0, 1], [2, 3]]),
+        ([1], 3, [[0, 1], [2, 3]]),
+        ([2, 3, 4, 5], 2, [[0, 1, 2, 3]] * 4),
+        # One of three has two halves, even if it is the cheapest.
+        ([4, 4, 2], 2, [[0, 1, 2, 3], [0, 1, 2, 3], [0, 1], [2, 3]]),
+        ([1, 9], 2, [[0, 1], [2, 3]] * 2),
+        ([3, 3], 4, [[0, 1], [2, 3]] * 2),
+        # Halves of some would be done no earlier than the others.
+        ([3, 3, 3], 4, [[0, 1, 2, 3]] * 3),
+    ],
+)
+def test_folds_are_divided_where_that_lets_all_be_done_earlier(given, n, expected):
+    runs = divided([FakeRun(cost) for cost in given], n)
+    assert [run.folds for run in runs] == expected
+
+
+def test_many_folds_have_as_many_parts_as_there_are_processes():
+    runs = divided([FakeRun(1, range(8))], 4)
+    assert [run.folds for run in runs] == [[0, 1], [2, 3], [4, 5], [6, 7]]
+
+
+def test_parts_cost_more_than_the_run_that_they_come_from():
+    first, second = divided([FakeRun(1.0)], 2)
+    assert 0.5 < first.cost == second.cost < 1.0
+
+
+def test_dividing_never_makes_the_longest_share_longer(rng):
+    for _ in range(200):
+        n, size = rng.integers(2, 5), rng.integers(1, 6)
+        runs = [FakeRun(rng.uniform(1.0, 5.0), range(rng.integers(1, 9))) for _ in range(size)]
+        before = longest(runs, n)
+        after = divided(runs, n)
+        assert longest(after, n) <= before
+        for run in runs:
+            parts = [part.folds for part in after if part.name == run.name]
+            assert np.concatenate(parts).tolist() == run.folds
+
+
+def test_runs_of_one_fold_are_shared_as_they_are():
+    """As those of a solver that trains members one by one."""
+    runs = [FakeRun(cost, [0]) for cost in (3.0, 1.0, 2.0)]
+    assert divided(runs, 2) == runs
