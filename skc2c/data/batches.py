@@ -97,9 +97,9 @@ class MemberDealer(Dealer):
 
     def _draw_order(self):
         if self.rngs is None:
-            return np.stack([rows[: self.n] for rows in self.rows])
+            return np.array([rows[: self.n] for rows in self.rows])
         pairs = zip(self.rows, self.rngs, strict=True)
-        return np.stack([rng.permutation(rows)[: self.n] for rows, rng in pairs])
+        return np.array([rng.permutation(rows)[: self.n] for rows, rng in pairs])
 
     def state_of(self, kept):
         """Return the position of some members, as in `state`."""

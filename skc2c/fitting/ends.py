@@ -105,7 +105,7 @@ def losses_of(plan, h):
     y = plan.rows.y[plan.left_out].astype(np.float64)
     y = np.broadcast_to(y, (*h.shape[:-1], y.shape[1])).reshape(-1, y.shape[1])
     with np.errstate(over="ignore", invalid="ignore"):
-        values, _ = plan.likelihood.nll_and_gradient(y, h.reshape(-1, h.shape[-1]))
+        values = plan.likelihood.nll_alone(y, h.reshape(-1, h.shape[-1]))
     return values.reshape(h.shape[:-1])
 
 

@@ -193,6 +193,10 @@ class Likelihood(ABC):
         gradient : ndarray of shape (n, K)
         """
 
+    def nll_alone(self, y, h):
+        """The value of `nll_and_gradient`, for those who have no use for the gradient."""
+        return self.nll_and_gradient(y, h)[0]
+
     @abstractmethod
     def kl_and_gradients(self, h, other):
         """Divergence ``KL(p(.|h) || p(.|other))`` and its gradients.

@@ -154,9 +154,12 @@ class NormalizedDense(Dense):
         g *= self.activation.slope(normalized.residual)
         if isinstance(normalized, NormalizedByMoments):
             return self._retreat_by_moments(theta, g, record, gradient)
-        self._write_others(gradient, g, self._noisy(normalized.standard))
-        g *= self.scale(theta)
-        normalized.through_statistics(g)
+        standard, scale = normalized.standard, self.scale(theta)
+        total, along = sum_of_rows(g), sum_of_rows(standard * g)
+        self.bias(gradient)[...] = total.sum(axis=0)
+        noisy = along if self.noise is None else sum_of_rows(self._noisy(standard) * g)
+        self.scale(gradient)[...] = noisy.sum(axis=0)
+        _through_statistics(g, standard, total, along, scale * normalized.inverse)
         self._write_kernel(gradient, record.rows, g)
         return lambda: pull_back(g, self.kernel(theta))
 
@@ -175,10 +178,6 @@ class NormalizedDense(Dense):
             return pull_back(through_statistics(g * scale, standard, inverse), kernel)
 
         return pull
-
-    def _write_others(self, gradient, g, standard):
-        self.bias(gradient)[...] = sum_of_rows(g).sum(axis=0)
-        self.scale(gradient)[...] = sum_of_rows(g * standard).sum(axis=0)
 
     def linear_map(self, theta, rows, residual):
         slope = self.activation.slope(residual.residual) * self.scale(theta)
@@ -260,9 +259,16 @@ def standardize(z):
 
 def through_statistics(values, standard, inverse):
     """Apply the derivative of `standardize`, its own transpose, to arrays; overwritten."""
-    values -= _mean(values)
-    values -= standard * _mean(standard * values)
-    values *= inverse
+    sums = sum_of_rows(values), sum_of_rows(standard * values)
+    return _through_statistics(values, standard, *sums, inverse)
+
+
+def _through_statistics(values, standard, total, along, factor):
+    """Less their mean and their part along the standardised rows, of which the sums are given."""
+    n = values.shape[-2]
+    values -= total / n
+    values -= standard * (along / n)
+    values *= factor
     return values
 
 

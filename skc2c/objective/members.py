@@ -133,7 +133,7 @@ class MembersTerm(Term):
     def decay(self, theta):
         """The L2 term of each member, (k,)."""
         weights = self.network.decayed(theta)
-        return 0.5 * self._decay * np.einsum("kw,kw->k", weights, weights)
+        return 0.5 * self._decay * np.vecdot(weights, weights)
 
 
 @dataclass(frozen=True)
