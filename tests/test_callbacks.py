@@ -147,6 +147,27 @@ def test_each_call_of_partial_fit_is_an_iteration(rows):
     assert recorder.torn_down == 3
 
 
+@pytest.mark.parametrize("stop_after", [1, 3])
+def test_a_callback_that_stops_the_first_fit_leaves_out_the_second(rows, stop_after):
+    X, y = rows
+    alone, recorder = Recorder(stop_after), Recorder(stop_after)
+    expected = watched(C2CRegressor, alone, **SEVERAL).fit(X[:30], y[:30])
+    reg = watched(C2CRegressor, recorder, **SEVERAL).fit(X[:30], y[:30], X_unlabeled=X[30:])
+    assert len(recorder.fitted) == stop_after + 1  # and at the end of the whole fit
+    assert_array_equal(reg.predict(X), expected.predict(X))
+
+
+def test_a_callback_stops_a_fit_with_few_labels(rows):
+    """At the end of the first trial, which measures with folds, and of the second."""
+    X, y = rows
+    for stop_after in (1, 2):
+        recorder = Recorder(stop_after)
+        clf = watched(C2CClassifier, recorder, **SEVERAL)
+        clf.fit(X[:30], y[:30] > 0, X_unlabeled=X[30:])
+        assert len(recorder.fitted) == stop_after + 1
+        assert_array_equal(recorder.fitted[-2].predict_proba(X), clf.predict_proba(X))
+
+
 def test_the_rows_told_are_labelled_and_as_given(rows):
     pd = pytest.importorskip("pandas")
     X, y = rows

@@ -25,6 +25,11 @@ class Tasks:
         What they are told of the rows: ``X``, ``y`` and ``metadata``.
     checks : dict
         Attributes that the checks of these rows have set.
+
+    Attributes
+    ----------
+    stopped : bool
+        Whether a callback has asked to end the fit.
     """
 
     def __init__(self, estimator, rows, checks):
@@ -32,6 +37,7 @@ class Tasks:
         self._checks = checks
         self._root = self._task = None
         self._n_left = 0
+        self.stopped = False
 
     def start(self, n_tasks):
         """Begin the fit and its first task.
@@ -67,9 +73,10 @@ class Tasks:
         def fitted():
             return self._checks | attributes()
 
-        stop = self._task.call_on_fit_task_end(**self._told, reconstruction_attributes=fitted)
+        told = {**self._told, "reconstruction_attributes": fitted}
+        self.stopped = bool(self._task.call_on_fit_task_end(**told))
         self._begin()
-        return stop
+        return self.stopped
 
     def finish(self):
         """End the fit, and a task that was begun but not carried out."""

@@ -161,8 +161,8 @@ random_state : int, RandomState instance or None, default=None
     read nor changed.
 
 n_jobs : int, default=None
-    Number of processes in which the networks are trained. None is 1, unless in a
-    ``joblib.parallel_config`` context; -1 uses all processors. Starting the processes takes
+    Number of processes among which the networks are shared, this one included. None is 1, unless
+    in a ``joblib.parallel_config`` context; -1 uses all processors. Starting the others takes
     about a second once. The result does not depend on it.
 
 verbose : bool or int, default=False

@@ -147,7 +147,7 @@ def _train_twice(estimator, ingredients, call, folds):
     alone, training = _alone(estimator, ingredients, folds)
     end = call.tasks.start(2 * len(training.plan.ends))
     first = _train_several(estimator, alone, training, call, end)
-    if first.interrupted or not alone.targets.can_teach:
+    if first.interrupted or call.tasks.stopped or not alone.targets.can_teach:
         return _reported(estimator, alone, training, first, call)
 
     def both(second):
@@ -181,7 +181,7 @@ def _train_few(estimator, plain, few, call, folds):
     fits = _fits_with_folds(estimator, plain, few, folds)
     end = call.tasks.start(sum(len(training.plan.ends) for _, training in fits) + 1)
     trials = _trials(estimator, fits, call, end)
-    if trials and trials[-1].found.interrupted:
+    if trials and (trials[-1].found.interrupted or call.tasks.stopped):
         return _reported(estimator, *trials[-1], call)
     if len(trials) == 2 and _is_harmed(few.targets, *trials):
         return _reported(estimator, *trials[1], call)
@@ -197,12 +197,12 @@ def _train_few(estimator, plain, few, call, folds):
 
 
 def _trials(estimator, fits, call, end):
-    """Fits with folds, one after another, up to one that the user interrupts."""
+    """Fits with folds, one after another, up to one that the user or a callback ends."""
     trials = []
     for ingredients, training in fits:
         found = _train_several(estimator, ingredients, training, call, end)
         trials.append(_Trial(ingredients, training, found))
-        if found.interrupted:
+        if found.interrupted or call.tasks.stopped:
             break
     return trials
 

@@ -66,18 +66,18 @@ def _first_here(parallel, function, pieces):
     first, *others = pieces
     sent, done = [Event() for _ in others], Event()
     results = parallel(_tasks(function, others, sent, done))
-    # What others are sent must not change while another thread is reading it.
-    for event in sent:
-        event.wait(_LONGEST_SENDING)
-    with _stopped_by_errors(results):
+    with _closed_by_errors(results):
+        # What others are sent must not change while another thread is reading it.
+        for event in sent:
+            event.wait(_LONGEST_SENDING)
         first = function(first)
-    # Joblib looks for results every hundredth of a second only.
-    done.wait(_LONGEST_DOING)
+        # Joblib looks for results every hundredth of a second only.
+        done.wait(_LONGEST_DOING)
     return [first, *results]
 
 
 @contextmanager
-def _stopped_by_errors(results):
+def _closed_by_errors(results):
     try:
         yield
     except BaseException:
