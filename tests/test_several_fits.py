@@ -107,6 +107,12 @@ def test_runs_are_shared_and_divided(strengths, n_shares, expected):
     assert started == [expected]
 
 
+def test_parts_of_a_run_have_curves_of_their_own_members_only():
+    run = SideBySide(make_plan(), STRENGTHS, [0, 1, 2, 3])
+    for part in run.divided(2):
+        assert list(part.curves) == part.members
+
+
 def test_the_cost_of_a_run_is_the_time_of_a_step():
     run = SideBySide(make_plan(), [Candidate(WAVES, 0.1)], [0, 1])
     for stop in (3, 60):

@@ -179,15 +179,15 @@ def test_divergence_of_all_is_an_error(solver):
 
 
 def interrupted_at(call):
-    """A map over runs that is interrupted at a call."""
+    """A map over shares that is interrupted at a call."""
     n_calls = iter(range(1000))
 
-    def over_runs(function, runs):
+    def over_shares(function, shares):
         if next(n_calls) == call:
             raise KeyboardInterrupt
-        return list(map(function, runs))
+        return list(map(function, shares))
 
-    return over_runs
+    return over_shares
 
 
 @each_solver

@@ -64,9 +64,10 @@ def test_folds_are_divided_where_that_lets_all_be_done_earlier(given, n, expecte
     assert [run.folds for run in runs] == expected
 
 
-def test_many_folds_have_as_many_parts_as_there_are_processes():
-    runs = divided([FakeRun(1, range(8))], 4)
-    assert [run.folds for run in runs] == [[0, 1], [2, 3], [4, 5], [6, 7]]
+@pytest.mark.parametrize("n", [3, 4])
+def test_many_folds_have_as_many_parts_as_there_are_processes(n):
+    runs = divided([FakeRun(1, range(2 * n))], n)
+    assert [run.folds for run in runs] == [[2 * i, 2 * i + 1] for i in range(n)]
 
 
 def test_parts_cost_more_than_the_run_that_they_come_from():
