@@ -4,6 +4,7 @@ import gc
 import os
 from functools import partial
 from threading import Lock
+from time import perf_counter
 
 import joblib
 import numpy as np
@@ -28,6 +29,15 @@ def test_the_first_piece_is_done_here_and_the_others_are_not():
         (_, first), *others = over(square_and_process, range(4))
     assert first == os.getpid()
     assert first not in {process for _, process in others}
+
+
+def test_nobody_waits_longer_than_pieces_take_to_be_sent_and_done(monkeypatch):
+    for name in ("_LONGEST_SENDING", "_LONGEST_DOING"):
+        monkeypatch.setattr(processes, name, 30.0)
+    start = perf_counter()
+    with in_processes(2) as over:
+        over(square_and_process, range(2))
+    assert perf_counter() - start < 20.0  # to start a process takes a second or two
 
 
 @pytest.mark.parametrize("backend", ["threading", "multiprocessing", "sequential"])
