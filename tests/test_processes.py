@@ -31,11 +31,12 @@ def test_the_first_piece_is_done_here_and_the_others_are_not():
     assert first not in {process for _, process in others}
 
 
-def test_nobody_waits_longer_than_pieces_take_to_be_sent_and_done(monkeypatch):
+@pytest.mark.parametrize("backend", ["loky", "threading"])
+def test_nobody_waits_longer_than_pieces_take_to_be_sent_and_done(backend, monkeypatch):
     for name in ("_LONGEST_SENDING", "_LONGEST_DOING"):
         monkeypatch.setattr(processes, name, 30.0)
     start = perf_counter()
-    with in_processes(2) as over:
+    with joblib.parallel_config(backend=backend), in_processes(2) as over:
         over(square_and_process, range(2))
     assert perf_counter() - start < 20.0  # to start a process takes a second or two
 
@@ -112,7 +113,10 @@ def garbage(_):
 
 
 def test_collections_of_garbage_pass_over_what_other_processes_have_loaded():
+    before = gc.get_freeze_count()
     with in_processes(2) as over:
         here, elsewhere = over(garbage, range(2))
+    assert here == before
     assert elsewhere > 10_000
-    assert here == gc.get_freeze_count()
+    with joblib.parallel_config(backend="threading"), in_processes(2) as over:
+        assert over(garbage, range(3)) == [before] * 3
