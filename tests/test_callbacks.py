@@ -157,15 +157,15 @@ def test_a_callback_that_stops_the_first_fit_leaves_out_the_second(rows, stop_af
     assert_array_equal(reg.predict(X), expected.predict(X))
 
 
-def test_a_callback_stops_a_fit_with_few_labels(rows):
-    """At the end of the first trial, which measures with folds, and of the second."""
-    X, y = rows
-    for stop_after in (1, 2):
-        recorder = Recorder(stop_after)
-        clf = watched(C2CClassifier, recorder, **SEVERAL)
-        clf.fit(X[:30], y[:30] > 0, X_unlabeled=X[30:])
-        assert len(recorder.fitted) == stop_after + 1
-        assert_array_equal(recorder.fitted[-2].predict_proba(X), clf.predict_proba(X))
+@pytest.mark.parametrize("stop_after", [1, 2, 5])
+def test_a_callback_stops_a_fit_with_few_labels(rng, stop_after):
+    """In the trial with the unlabelled rows, or in that without them: at its start and its end."""
+    X = rng.normal(size=(160, 3))
+    recorder = Recorder(stop_after)
+    clf = watched(C2CClassifier, recorder, **SEVERAL)
+    clf.fit(X[:120], X[:120, 0] > 0, X_unlabeled=X[120:])
+    assert len(recorder.fitted) == stop_after + 1
+    assert_array_equal(recorder.fitted[-2].predict_proba(X), clf.predict_proba(X))
 
 
 def test_the_rows_told_are_labelled_and_as_given(rows):
