@@ -13,6 +13,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from scipy import special, stats
 from sklearn.metrics import mean_pinball_loss
 
+from skc2c.differentiable import computed
 from skc2c.likelihoods import LIKELIHOODS, AsymmetricLaplace, GaussianNLL, Likelihood, Poisson
 
 # ------------------------------------------------------------------------------- oracles
@@ -712,6 +713,25 @@ def test_rows_do_not_depend_on_each_other(rng, name):
             assert_allclose(parts[method], whole[method][2:4], rtol=1e-12, err_msg=method)
     of_all = likelihood.imbalance(h, q)[0]
     assert_allclose(likelihood.imbalance(h[2:4], q)[0], of_all[2:4], rtol=1e-12)
+
+
+@pytest.mark.parametrize("n_targets", [1, 3, 17, 26])
+@every_likelihood
+def test_a_row_is_the_same_to_the_last_bit_whatever_the_others_are(rng, name, n_targets):
+    """So that a network is the same, whichever others it is trained with side by side."""
+    likelihood, _, h, y = draw(rng, name, 29, n_targets, 2.0, np.float32)
+
+    def results(y, h, other):
+        yield from likelihood.nll_and_gradient(y, h)
+        yield likelihood.nll_alone(y, h)
+        yield from map(computed, likelihood.kl_and_gradients(h, other))
+        yield likelihood.fisher(h, other)
+
+    arguments = y, h, h[::-1].copy()
+    whole = list(results(*arguments))
+    for part in (slice(0, 2), slice(3, 14), slice(5, 6)):
+        for one, of_all in zip(results(*(a[part] for a in arguments)), whole, strict=True):
+            assert_array_equal(one, of_all[part])
 
 
 # -------------------------------------------------------------------------------- classes

@@ -153,6 +153,18 @@ def test_normalize_is_safe(rng):
         assert_allclose(normalize(rows, fallback), expected)
 
 
+def test_a_row_has_the_same_length_to_the_last_bit_whatever_the_others_are(rng):
+    """Be they zero, as where no unit of a network is active."""
+    rows = rng.normal(size=(40, 10)).astype(np.float32)
+    fallback = np.ones_like(rows)
+    expected = normalize(rows, fallback)
+    rows[[3, 17]] = 0.0
+    found = normalize(rows, fallback)
+    others = np.delete(np.arange(40), [3, 17])
+    assert_array_equal(found[others], expected[others])
+    assert_array_equal(found[[3, 17]], 1.0)
+
+
 @pytest.mark.parametrize(
     "epsilon", [-1.0, np.nan, np.inf, [1.0, -1.0, 0, 0], [1.0, 2.0], [np.nan] * 4, [[1.0] * 4], "a"]
 )

@@ -9,15 +9,17 @@ from skc2c.fitting.shares import divided, shared
 
 
 class FakeRun:
-    """A run with a cost, whose folds can be divided down to pairs."""
+    """A run with a cost, whose folds can be divided."""
 
     def __init__(self, cost, folds=(0, 1, 2, 3), name=None):
         self.cost, self.folds, self.name = cost, list(folds), name or cost
 
+    @property
+    def members(self):
+        return self.folds
+
     def divided(self, n):
-        n = min(n, len(self.folds) // 2)
-        if n < 2:
-            return [self]
+        n = min(n, len(self.folds))
         parts = [copy(self) for _ in range(n)]
         for part, folds in zip(parts, np.array_split(self.folds, n), strict=True):
             part.folds = folds.tolist()
@@ -49,7 +51,8 @@ def test_the_share_with_the_most_to_do_comes_first_and_none_is_empty():
     [
         ([1], 1, [[0, 1, 2, 3]]),
         ([1], 2, [[0, 1], [2, 3]]),
-        ([1], 3, [[0, 1], [2, 3]]),
+        ([1], 3, [[0, 1], [2], [3]]),
+        ([1], 4, [[0], [1], [2], [3]]),
         ([2, 3, 4, 5], 2, [[0, 1, 2, 3]] * 4),
         # One of three has two halves, even if it is the cheapest.
         ([4, 4, 2], 2, [[0, 1, 2, 3], [0, 1, 2, 3], [0, 1], [2, 3]]),

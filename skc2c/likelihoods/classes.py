@@ -203,8 +203,13 @@ def _others_apart(h):
 
 
 def _sum_of_classes(values):
-    """The sum of each row, as a product: a sum over an axis this short takes five times as long."""
-    return values @ np.ones(values.shape[1], values.dtype)
+    """The sum of each row, (n,).
+
+    ``values.sum(axis=1)`` takes three times as long where rows are this short. A product with ones
+    takes less time still, but rounds by where a row lies among the others, so that the result would
+    depend on how many networks are trained side by side.
+    """
+    return np.einsum("nk->n", values)
 
 
 def _softmax(h):

@@ -225,9 +225,14 @@ def normalize(rows, fallback):
     square = np.einsum("nd,nd->n", rows, rows)[:, None]
     # One bound above and one below hold every row whose square is exact in its dtype.
     limits = np.finfo(rows.dtype)
-    if ((square > limits.tiny / limits.eps) & (square < limits.max)).all():
+    is_exact = (square > limits.tiny / limits.eps) & (square < limits.max)
+    if is_exact.all():
         return rows / np.sqrt(square)
-    return _normalize_with_care(rows, fallback)
+    # Of each row by itself, whatever the others are like: those of other members may be elsewhere.
+    unit = rows / np.sqrt(np.where(is_exact, square, 1.0))
+    (others,) = np.nonzero(~is_exact[:, 0])
+    unit[others] = _normalize_with_care(rows[others], fallback[others])
+    return unit
 
 
 def _normalize_with_care(rows, fallback):
