@@ -58,7 +58,7 @@ def shaped_plan(solver, changes):
 
 @pytest.mark.parametrize("changes", SHAPES.values(), ids=SHAPES)
 @each_solver
-def test_the_result_does_not_depend_on_how_many_runs_go_on_shares(changes, solver):
+def test_the_result_does_not_depend_on_how_many_shares_there_are(changes, solver):
     expected = cross_fit(shaped_plan(solver, changes))
     for n in (3, 50):
         found = cross_fit(shaped_plan(solver, changes), n_shares=n)
@@ -243,6 +243,12 @@ def test_outputs_of_rows_left_out_twice_are_means_and_of_others_nan():
     assert_allclose(loss_of(plan, h), np.average(nll, weights=plan.rows.weight[:20]), rtol=1e-5)
     h[3] = np.inf
     assert loss_of(plan, h) == np.inf
+
+
+def test_outputs_of_networks_that_diverged_are_no_warning():
+    folds = [(np.arange(10, 41), np.arange(10))] * 2
+    infinite = np.full((10, 2), np.inf)
+    assert np.isnan(out_of_fold(make_plan(folds=folds, n_folds=2), [infinite, -infinite])).all()
 
 
 @each_solver

@@ -13,13 +13,9 @@ class FakeRun:
 
     def __init__(self, cost, folds=(0, 1, 2, 3), name=None):
         self.cost, self.folds, self.name = cost, list(folds), name or cost
-
-    @property
-    def members(self):
-        return self.folds
+        self.candidates = ["the only one"]
 
     def divided(self, n):
-        n = min(n, len(self.folds))
         parts = [copy(self) for _ in range(n)]
         for part, folds in zip(parts, np.array_split(self.folds, n), strict=True):
             part.folds = folds.tolist()

@@ -81,9 +81,10 @@ def out_of_fold(plan, of_folds):
     """Outputs at the rows left out, (n, K), from those of each fold's network."""
     total = np.zeros((len(plan.rows), plan.n_outputs))
     count = np.zeros(len(plan.rows))
-    for h, (_, left_out) in zip(of_folds, plan.folds, strict=True):
-        total[left_out] += h
-        count[left_out] += 1.0
+    with np.errstate(invalid="ignore"):  # of candidates that diverged
+        for h, (_, left_out) in zip(of_folds, plan.folds, strict=True):
+            total[left_out] += h
+            count[left_out] += 1.0
     return total / np.where(count > 0, count, np.nan)[:, None]
 
 

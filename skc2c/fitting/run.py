@@ -136,11 +136,10 @@ class Run:
         return bool(self.candidates)
 
     def divided(self, n):
-        """Runs of some of the folds each: n of them, or fewer if the folds are few.
+        """Runs of some of the folds each, n of them.
 
         What comes of a member is the same to the last bit, whichever others it is trained with.
         """
-        n = min(n, len(self.folds))
         return [self._of(share.tolist()) for share in np.array_split(self.folds, n)]
 
     def _of(self, folds):

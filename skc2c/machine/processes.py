@@ -39,12 +39,12 @@ def in_processes(n_jobs):
         piece itself, if joblib lets it go on meanwhile.
     """
     n = n_processes(n_jobs)
-    # One at a time: joblib would put small pieces together. Large arrays are mapped, by default for
-    # reading only: here they may be changed, which the other processes do not see.
-    options = {"n_jobs": n_jobs, "batch_size": 1, "max_nbytes": _MAPPED, "mmap_mode": "c"}
     if n == 1:
         yield _all_here
         return
+    # One at a time: joblib would put small pieces together. Large arrays are mapped, by default for
+    # reading only: here they may be changed, which the other processes do not see.
+    options = {"n_jobs": n_jobs, "batch_size": 1, "max_nbytes": _MAPPED, "mmap_mode": "c"}
     try:
         parallel = Parallel(**options, return_as="generator", pre_dispatch=n - 1)
         over = _first_here
