@@ -63,8 +63,8 @@ from skc2c.solvers import Adam
 
 # Of the package, by what differs from the defaults. "no-" leaves out an ingredient: the penalty,
 # the embedding, the scaling of inputs, the normalisation of plain networks, the temperature of
-# classifiers, the rate that falls to zero, the number of steps that suits n, the folds (and with
-# them everything that is chosen by them).
+# classifiers, the shrinkage of regressors, the rate that falls to zero, the number of steps that
+# suits n, the folds (and with them everything that is chosen by them).
 VARIANTS = {
     "skc2c": {},
     "no-penalty": {"alpha": 0.0},
@@ -72,6 +72,7 @@ VARIANTS = {
     "no-scaling": {"input_scaling": None},
     "no-normalization": {"normalization": None},
     "no-temperature": {},
+    "no-shrinkage": {},
     "no-annealing": {"solver": Adam(schedule="constant")},
     "no-budget": {"max_iter": 200},
     "no-folds": {"cv": None},
@@ -119,10 +120,27 @@ class Tempered(C2CClassifier):
 PARTS = {"no-temperature": 0.0, "half-temperature": 0.5}
 
 
+class Unshrunk(C2CRegressor):
+    """A regressor whose predictions vary as much as those of its networks."""
+
+    def fit(self, X, y):
+        self.center = np.mean(y)
+        return super().fit(X, y)
+
+    def predict(self, X):
+        return self.center + (super().predict(X) - self.center) / (1.0 - self.shrinkage_)
+
+
+def kind_of(name, is_regression):
+    """C2CClassifier or C2CRegressor, or what differs from it in its predictions."""
+    if is_regression:
+        return Unshrunk if name == "no-shrinkage" else C2CRegressor
+    return Tempered if name in PARTS else C2CClassifier
+
+
 def ours(name, is_regression, threads):
-    """C2CClassifier or C2CRegressor."""
-    kind = C2CRegressor if is_regression else Tempered if name in PARTS else C2CClassifier
-    model = kind(random_state=0, **OWN_SETTINGS[name])
+    """C2CClassifier or C2CRegressor with the settings of this name."""
+    model = kind_of(name, is_regression)(random_state=0, **OWN_SETTINGS[name])
     if name in PARTS:
         model.part = PARTS[name]
     return make_pipeline(StandardScaler(), model) if name in BEHIND_A_SCALER else model

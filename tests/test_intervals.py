@@ -11,6 +11,7 @@ from sklearn.linear_model import LinearRegression
 from sklearn.model_selection import KFold, ShuffleSplit
 from tuned import (
     draw,
+    factor,
     make,
     network_by_hand,
     selected,
@@ -59,7 +60,8 @@ def test_intervals_are_those_of_the_definition(monkeypatch, task, hidden, cv):
     new = draw(task, n=7, seed=1)[0]
     center, scale = standardization(y)
     of_folds, of_new = (
-        functions_of_folds(plan, found, squashed(rows, X)) * scale + center for rows in (X, new)
+        functions_of_folds(plan, found, squashed(rows, X)) * factor(reg) * scale + center
+        for rows in (X, new)
     )
     Y = y.reshape(len(y), -1)
     left_out = np.array([[i in test for _, test in plan.folds] for i in range(len(y))])

@@ -11,6 +11,7 @@ from tuned import (
     D,
     N,
     draw,
+    factor,
     loss,
     make,
     out_of_fold_by_hand,
@@ -39,13 +40,13 @@ def predicted(task, estimator, outputs):
     return estimator.classes_[outputs.argmax(axis=1)]
 
 
-def by_hand(task, plan, found, X, y, temperature=1.0):
+def by_hand(task, plan, found, X, y, estimator):
     """Out-of-fold outputs, from the networks of the folds."""
-    h = out_of_fold_by_hand(plan, found, squashed(X, X))
+    h = out_of_fold_by_hand(plan, found, squashed(X, X)) * factor(estimator)
     if task.startswith("real"):
         center, scale = standardization(y)
         return center + scale * h
-    return probabilities(task, h / temperature)
+    return probabilities(task, h)
 
 
 def score_by_hand(task, estimator, y, outputs, weight=None):
@@ -66,7 +67,7 @@ def test_outputs_and_score_are_those_of_networks_not_trained_on_a_row(
     for train, test in plan.folds:
         assert set(train) | set(test) == set(range(N))
         assert not set(train) & set(test)
-    outputs = by_hand(task, plan, found, X, y, getattr(estimator, "temperature_", 1.0))
+    outputs = by_hand(task, plan, found, X, y, estimator)
     assert_allclose(given(estimator, task), outputs, rtol=1e-5, atol=1e-5 * np.abs(outputs).max())
     assert_allclose(estimator.oob_score_, score_by_hand(task, estimator, y, given(estimator, task)))
 

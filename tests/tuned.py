@@ -69,6 +69,13 @@ def spy_on_cross_fit(monkeypatch, change=lambda found: found):
     return seen
 
 
+def factor(estimator):
+    """By what outputs were multiplied after training."""
+    if hasattr(estimator, "temperature_"):
+        return 1.0 / estimator.temperature_
+    return 1.0 - estimator.shrinkage_
+
+
 ACTIVATIONS = {"relu": lambda z: np.maximum(z, 0.0), "tanh": np.tanh}
 
 

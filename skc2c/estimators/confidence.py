@@ -36,13 +36,14 @@ def confidence(plan, outputs):
 
 
 def tempered(training, targets, outputs):
-    """The training with outputs that are less certain, if rows left out say so.
+    """The training with outputs that claim less, if rows left out say so.
 
-    Probabilities are brought closer to each other, predicted variances are multiplied by the mean
-    squared error in units of the predicted standard deviation, and quantiles are moved away from
-    the median to where they have the right part of the targets on either side.
+    Probabilities are brought closer to each other, and predictions of numbers closer to their mean;
+    predicted variances are multiplied by the mean squared error in units of the predicted standard
+    deviation, and quantiles are moved away from the median to where they have the right part of the
+    targets on either side.
 
-    More certain they are not made: where all rows left out are on the right side, no factor is
+    They are not made to claim more: where all rows left out are on the right side, no factor is
     too large. The rows left out see the networks of one fold, and the mean of all is a little less
     certain already; to take less than the whole factor is no better (docs/untuned.md).
 
@@ -62,8 +63,7 @@ def tempered(training, targets, outputs):
     if not len(plan.left_out):
         return training
     if targets.are_classes:
-        return replace(training, confidence=min(1.0, confidence(plan, outputs)))
-    rows = plan.left_out
-    return replace(
-        training, shift=targets.shift(outputs[rows], plan.rows.y[rows], plan.rows.weight[rows])
-    )
+        return replace(training, factor=min(1.0, confidence(plan, outputs)))
+    rows, known = plan.left_out, plan.rows
+    factor, shift = targets.adjustment(outputs[rows], known.y[rows], known.weight[rows])
+    return replace(training, factor=factor, shift=shift)

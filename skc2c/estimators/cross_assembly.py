@@ -34,23 +34,23 @@ class CrossTraining:
     units : Units
         Of training.
     rows : Rows
-    confidence : float, default=1.0
-        By what the outputs of a classifier are multiplied after training.
+    factor : float or ndarray of shape (K,), default=1.0
+        By what the outputs are multiplied after training.
     shift : float or ndarray of shape (K,), default=0.0
-        What is added to the outputs of a regressor after training, in the units of training.
+        What is added to them then, in the units of training.
     """
 
     plan: CrossPlan
     units: Units
     rows: Rows
-    confidence: float = 1.0
+    factor: float | np.ndarray = 1.0
     shift: float | np.ndarray = 0.0
 
     @property
     def output_units(self):
         """Units of the fitted function."""
         center, scale = self.units
-        return Units(center + self.shift * scale, scale * self.confidence)
+        return Units(center + self.shift * scale, scale * self.factor)
 
 
 def folds_of(estimator, ingredients, data):

@@ -18,6 +18,7 @@ def function_of_one(ingredients, network, units, theta, dtype):
         **_function(ingredients, units, network.unpack(theta), extra, dtype),
         **_layers(network),
         **front_attributes(ingredients.scaling, network.front),
+        **ingredients.targets.attributes_of_factor(1.0),
         "n_networks_": 1,
     }
 
@@ -84,6 +85,7 @@ def attributes_of_several(ingredients, training, found, dtype):
         **_function(ingredients, units, parts, np.concatenate(extras), dtype),
         **_layers(network),
         **front_attributes(ingredients.scaling, network.front),
+        **ingredients.targets.attributes_of_factor(training.factor),
         "n_networks_": len(networks),
         "alpha_": main.candidate.alpha,
         "n_iter_": len(curve),
@@ -141,15 +143,8 @@ def _function(ingredients, units, parts, extra, dtype):
         "penalty_parameters_": extra.astype(dtype),
         "epsilon_": ingredients.epsilon,
         "out_activation_": ingredients.targets.likelihood.out_activation,
-        **_temperature(ingredients, units),
         **ingredients.targets.fitted(units).attributes(),
     }
-
-
-def _temperature(ingredients, units):
-    """By what outputs are divided after training, if they stand for classes."""
-    are_classes = ingredients.targets.are_classes
-    return {"temperature_": float(1.0 / units.scale[0])} if are_classes else {}
 
 
 def _layers(network):

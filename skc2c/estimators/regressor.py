@@ -48,8 +48,7 @@ class C2CRegressor(
 
     quantile : float, default=0.5
         Quantile that ``loss='quantile'`` estimates, between 0 and 1, both excluded. With folds,
-        predictions are shifted away from the median if too many targets lie beyond them out of
-        fold.
+        predictions move away from the median if too many targets lie beyond them out of fold.
 
     {last_parameters}
 
@@ -57,6 +56,11 @@ class C2CRegressor(
     ----------
     target_scale_ : ndarray of shape (n_targets,) or None
         Scale of the targets with ``loss='gaussian_nll'``, else None.
+
+    shrinkage_ : float or ndarray of shape (n_outputs,)
+        How far predictions were drawn towards the mean of y after training, from 0 to 1: as far as
+        the rows that the folds left out are sure of. With ``loss='poisson'`` their logarithms were;
+        with ``loss='quantile'`` or without folds it is 0.
 
     oob_prediction_ : ndarray of shape (n_samples,) or (n_samples, n_outputs)
         Predictions of the training rows by the networks that were not trained on them; NaN for

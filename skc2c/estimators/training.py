@@ -189,7 +189,7 @@ def _train_few(estimator, plain, few, call, folds):
     if trials:
         judged = _tempered(trials[0]) if can_judge(folds) else trials[0]
         out_of_fold = out_of_fold_attributes(*judged, call.data)
-        whole = replace(whole, confidence=judged.training.confidence)
+        whole = replace(whole, factor=judged.training.factor)
     fitted = _Trial(few, whole, _train_several(estimator, few, whole, call, end))
     if len(trials) == 2 and _loses_a_class(fitted, trials[1]):
         return _reported(estimator, *trials[1], call)

@@ -59,6 +59,9 @@ class ClassTargets(Targets):
     def n_targets(self):
         return 1 if self.is_binary else len(self.classes)
 
+    def attributes_of_factor(self, factor):
+        return {"temperature_": float(1.0 / factor)}
+
     def attributes(self):
         return {"classes_": self.classes}
 

@@ -7,6 +7,7 @@ import numpy as np
 from sklearn.metrics import r2_score
 
 from skc2c.estimators.targets.column import column
+from skc2c.estimators.targets.shrinkage import factor_of_deviations
 from skc2c.estimators.targets.targets import CONSTANT, Targets, Units
 from skc2c.likelihoods import LIKELIHOODS
 
@@ -58,9 +59,28 @@ class RealTargets(Targets):
             f"The estimator was fitted with loss={self.loss!r}."
         )
 
-    def shift(self, h, y, weight):
-        """What to add to outputs, (K,), so that they are as certain as rows left out bear out."""
-        return 0.0
+    def adjustment(self, h, y, weight):
+        """What outputs are to be multiplied by, and what is added then.
+
+        Predictions vary no more than rows left out bear out, and are no more certain.
+
+        Parameters
+        ----------
+        h : ndarray of shape (n, K)
+            Out of fold.
+        y : ndarray of shape (n, T)
+        weight : ndarray of shape (n,)
+
+        Returns
+        -------
+        factor, shift : ndarray of shape (K,) or float
+        """
+        # Training sees deviations from the mean.
+        return factor_of_deviations(self.likelihood, 0.0, h, y, weight), 0.0
+
+    def attributes_of_factor(self, factor):
+        shrinkage = 1.0 - np.broadcast_to(factor, self.n_outputs)[: self.n_targets]
+        return {"shrinkage_": float(shrinkage[0]) if self.n_targets == 1 else shrinkage}
 
     def nonconformity(self, h, y):
         return np.abs(y - self.likelihood.mean(h)) / self.unit_of_nonconformity(h)
@@ -128,10 +148,13 @@ class SpreadTargets(RealTargets):
     def spread(self, h):
         return self.given(self.unit_of_nonconformity(h))
 
-    def shift(self, h, y, weight):
+    def adjustment(self, h, y, weight):
+        means, rest = h.copy(), h.copy()
+        means[:, self.n_targets :], rest[:, : self.n_targets] = 0.0, 0.0
+        factor = factor_of_deviations(self.likelihood, rest, means, y, weight)
         # The factor of the variances at which the loss is least, on a logarithmic scale.
-        squares = np.average(self.nonconformity(h, y) ** 2, axis=0, weights=weight)
-        return np.append(np.zeros(self.n_targets), np.log(np.maximum(squares, 1.0)))
+        squares = np.average(self.nonconformity(factor * h, y) ** 2, axis=0, weights=weight)
+        return factor, np.append(np.zeros(self.n_targets), np.log(np.maximum(squares, 1.0)))
 
     def unit_of_nonconformity(self, h):
         """Standard deviation."""
@@ -164,6 +187,11 @@ class CountTargets(RealTargets):
         mean = np.average(y, axis=0, weights=weight)
         return np.log(np.where(mean > 0.0, mean, 1.0))
 
+    def adjustment(self, h, y, weight):
+        origin = self.start(y, weight)
+        factor = factor_of_deviations(self.likelihood, origin, h - origin, y, weight)
+        return factor, (1.0 - factor) * origin
+
     def lost(self, h, known):
         # Relative to the spread of the rates of labelled rows: rates may well be alike.
         spread = _LEAST_SPREAD * known.h.std(axis=0)
@@ -187,12 +215,12 @@ class QuantileTargets(RealTargets):
     def likelihood(self):
         return LIKELIHOODS[self.loss](self.quantile)
 
-    def shift(self, h, y, weight):
+    def adjustment(self, h, y, weight):
         # The quantile of the errors, at which the loss is least, but not towards the median.
         errors = y - self.likelihood.mean(h)
         settings = {"axis": 0, "weights": weight, "method": "inverted_cdf"}
         found = np.quantile(errors, self.quantile, **settings)
-        return found * (np.sign(found) == np.sign(self.quantile - 0.5))
+        return 1.0, found * (np.sign(found) == np.sign(self.quantile - 0.5))
 
     def units(self, y, weight):
         """Units that a few outliers do not change: a quantile, and the interquartile range."""

@@ -155,6 +155,15 @@ class Targets(ABC):
         """Fitted attributes that say what y was."""
         return {}
 
+    @abstractmethod
+    def attributes_of_factor(self, factor):
+        """Fitted attribute that says by what outputs were multiplied after training.
+
+        Parameters
+        ----------
+        factor : float or ndarray of shape (K,)
+        """
+
     def nonconformity(self, h, y):
         """How far targets are from predictions, (n, T), or None if y is a class."""
         return None
