@@ -155,6 +155,18 @@ def test_members_go_on_from_a_state_some_of_them_or_all(shuffle, period, n_dealt
                 assert_array_equal(found, expected[kept])
 
 
+@shuffles
+@pytest.mark.parametrize("n_dealt", [0, 1, 5])
+def test_states_of_some_members_make_up_that_of_all(shuffle, n_dealt):
+    dealer = members(shuffle=shuffle, period=2)
+    for _ in range(n_dealt):
+        dealer.next()
+    state = dealer.state()
+    joined = MemberDealer.joined([dealer.state_of([2, 0]), dealer.state_of([1])], [1, 2, 0])
+    assert_array_equal(joined.pop("order"), state.pop("order"))
+    assert joined == state
+
+
 # ------------------------------------------------------------------------- several dealers
 
 

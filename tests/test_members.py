@@ -348,13 +348,17 @@ def test_each_is_a_view_of_the_members_parts():
 
 @pytest.mark.parametrize("kept", [[0], [2], [2, 0], [0, 1, 2]])
 @pytest.mark.parametrize("n_further", [0, 2])
-def test_picked_members_are_the_ones_asked_for(kept, n_further):
+def test_picked_members_are_the_ones_asked_for_and_can_be_joined_again(kept, n_further):
     members = Members((2, 1), "relu", k=3)
     vector = np.arange(9.0 + 3 * n_further)
     expected = [vector[3 * i : 3 * i + 3] for i in kept]
     expected += [vector[9 + n_further * i : 9 + n_further * (i + 1)] for i in kept]
     picked = members.pick(vector, kept)
     assert_array_equal(picked, np.concatenate(expected))
+    rest = [i for i in range(3) if i not in kept]
+    vectors = [picked, members.pick(vector, rest)]
+    order = [(kept + rest).index(i) for i in range(3)]
+    assert_array_equal(members.joined(vectors, order), vector)
     picked[...] = -1.0  # a copy
     assert_array_equal(vector, np.arange(9.0 + 3 * n_further))
 

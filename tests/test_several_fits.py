@@ -14,6 +14,7 @@ from skc2c import C2C, VAT, Jacobian, Ladder, Noise
 from skc2c.data.rows import Rows
 from skc2c.fitting import Candidate, cross_fit, loss_of, out_of_fold
 from skc2c.fitting.runs import OneByOne, SideBySide, runs_of
+from skc2c.fitting.several import _advance_all
 
 
 def assert_same_ends(first, second):
@@ -109,8 +110,54 @@ def test_runs_are_shared_and_divided(strengths, n_shares, expected):
 
 def test_parts_of_a_run_have_curves_of_their_own_members_only():
     run = SideBySide(make_plan(), STRENGTHS, [0, 1, 2, 3])
-    for part in run.divided(2):
+    for part in run.divided([2, 2]):
         assert list(part.curves) == part.members
+
+
+@pytest.mark.parametrize("n_pool", [0, 15])
+@pytest.mark.parametrize("penalty", [C2C(), Ladder()], ids=str)
+def test_a_run_goes_on_from_where_its_parts_have_come_to(penalty, n_pool):
+    """As if it had not been divided: each time in other parts, and then without a candidate."""
+    settings = {"penalty": penalty, "n_pool": n_pool, "candidates": STRENGTHS}
+    run, alone = (SideBySide(make_plan(**settings), STRENGTHS, [0, 1, 2, 3]) for _ in range(2))
+    for stop, sizes in ((3, [3, 1]), (7, [1, 1, 2]), (14, [2, 2])):
+        parts = run.divided(sizes)
+        assert [len(part.folds) for part in parts] == sizes
+        for part in parts[::-1]:
+            part.advance(stop)
+        run.rejoin(parts)
+        alone.advance(stop)
+        assert run.n_steps == alone.n_steps == stop
+        assert_array_equal(run.theta, alone.theta)
+        assert run.curves == alone.curves
+        assert list(run.curves) == run.members
+    for each in (run, alone):
+        each.keep(STRENGTHS[1:])
+    found, expected = train(run, 19), train(alone, 19)
+    assert list(found) == list(expected)
+    for member in found:
+        assert_array_equal(found[member][1], expected[member][1])
+        assert found[member][2] == expected[member][2]
+
+
+def test_a_divided_run_is_whole_after_each_cycle():
+    """And costs what its parts say, whichever process they were in."""
+    sizes, costs = [], []
+
+    def over_shares(function, shares):
+        back = list(map(function, pickle.loads(pickle.dumps(shares))))
+        sizes.append(sorted(len(run.folds) for share in shares for run in share))
+        costs.append([progress["cost"] for found in back for progress, _ in found])
+        return back
+
+    plan = make_plan(candidates=[Candidate((), 0.0)])
+    (run,) = runs_of(plan)
+    assert run.cost == 2.0
+    _advance_all([run], 3, over_shares, 2)
+    assert run.folds == [0, 1, 2, 3]
+    assert sum(costs[0]) / 2 < run.cost < sum(costs[0])
+    _advance_all([run], 10, over_shares, 3)
+    assert sizes == [[2, 2], [1, 1, 2]]
 
 
 def test_the_cost_of_a_run_is_the_time_of_a_step():

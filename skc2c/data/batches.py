@@ -106,6 +106,20 @@ class MemberDealer(Dealer):
         order = None if self.order is None else self.order[kept]
         return self.state() | {"order": order}
 
+    @staticmethod
+    def joined(states, order):
+        """Undo `state_of`: the position of all members.
+
+        Parameters
+        ----------
+        states : sequence of dict
+            Of some of the members each.
+        order : list of int
+            Where each member is among those of the states, one after another.
+        """
+        rows = [state["order"] for state in states]
+        return states[0] | {"order": None if rows[0] is None else np.concatenate(rows)[order]}
+
 
 class Deal:
     """Batches of several terms of an objective: an epoch is a pass over the first's rows.

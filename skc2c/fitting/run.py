@@ -1,6 +1,7 @@
 """A run: members of one shape that are trained together."""
 
 from copy import copy
+from itertools import accumulate, chain, pairwise
 from time import perf_counter
 from typing import NamedTuple
 
@@ -135,17 +136,27 @@ class Run:
         self._restrict([c for c in self.candidates if c in candidates], self.folds)
         return bool(self.candidates)
 
-    def divided(self, n):
-        """Runs of some of the folds each, n of them.
+    def divided(self, sizes):
+        """Runs of so many of the folds each.
 
         What comes of a member is the same to the last bit, whichever others it is trained with.
         """
-        return [self._of(share.tolist()) for share in np.array_split(self.folds, n)]
+        edges = [0, *accumulate(sizes)]
+        return [self._of(self.folds[start:stop]) for start, stop in pairwise(edges)]
 
     def _of(self, folds):
         part = copy(self)
         part._restrict(self.candidates, folds)
         return part
+
+    def rejoin(self, parts):
+        """Go on from where the runs that this one was divided into have come to."""
+        self.n_steps = parts[0].n_steps
+        curves = {member: curve for part in parts for member, curve in part.curves.items()}
+        self.curves = {member: curves[member] for member in self.members}
+        place = {member: i for i, member in enumerate(chain(*(p.members for p in parts)))}
+        self._join(parts, [place[member] for member in self.members])
+        self._prepare()
 
     def _restrict(self, candidates, folds):
         kept = [i for i, (c, fold) in enumerate(self.members) if c in candidates and fold in folds]

@@ -2,9 +2,11 @@
 
 from copy import deepcopy
 from dataclasses import replace
+from itertools import chain
 
 import numpy as np
 
+from skc2c.data.batches import MemberDealer
 from skc2c.fitting.members_objective import members_objective, rows_of
 from skc2c.fitting.problems import FullBatch, n_rows
 from skc2c.fitting.run import Run
@@ -96,6 +98,29 @@ class SideBySide(Run):
         self.orders = [[order[i] for i in kept] for order in self.orders]
         self.position = [dealer.state_of(kept) for dealer in self.deal.dealers]
         self.losses = [(values[:, kept], n) for values, n in self.losses]
+
+    def _join(self, parts, order):
+        def listed(lists):
+            flat = list(chain.from_iterable(lists))
+            return [flat[i] for i in order]
+
+        self.theta = self.network.joined([part.theta for part in parts], order)
+        states = [part.solver_state for part in parts]
+        self.solver_state = {
+            name: self.network.joined([state[name] for state in states], order)
+            if isinstance(value, np.ndarray)
+            else value
+            for name, value in states[0].items()
+        }
+        self.probe = listed(part.probe for part in parts)
+        self.orders = [listed(orders) for orders in zip(*(p.orders for p in parts), strict=True)]
+        positions = zip(*(part.position for part in parts), strict=True)
+        self.position = [MemberDealer.joined(states, order) for states in positions]
+        losses = zip(*(part.losses for part in parts), strict=True)
+        self.losses = [
+            (np.concatenate([values for values, _ in batch], axis=1)[:, order], batch[0][1])
+            for batch in losses
+        ]
 
 
 class OneByOne(Run):

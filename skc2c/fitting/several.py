@@ -15,7 +15,7 @@ import numpy as np
 
 from skc2c.fitting.ends import ends_of, loss_of, losses_of_mixes
 from skc2c.fitting.runs import runs_of
-from skc2c.fitting.shares import divided, shared
+from skc2c.fitting.shares import cost_of_whole, divided, shared
 from skc2c.solvers import DivergenceError
 
 # Rounds of the greedy selection: each adds one of the ends to the mix, with replacement, so that
@@ -102,8 +102,7 @@ def cross_fit(plan, over_shares=map, n_shares=1, after=None):
         for stop in plan.ends:
             if not runs:
                 break
-            runs = divided(runs, n_shares)
-            reached = _advance_all(shared(runs, n_shares), stop, over_shares)
+            reached = _advance_all(runs, stop, over_shares, n_shares)
             found = ends_of(plan, stop, reached)
             ends.extend(found)
             if after is not None and after(_mix(plan, ends, interrupted)):
@@ -118,26 +117,33 @@ def cross_fit(plan, over_shares=map, n_shares=1, after=None):
     return _mix(plan, ends, interrupted)
 
 
-def _advance_all(shares, stop, over_shares):
+def _advance_all(runs, stop, over_shares, n_shares):
     """Train all runs up to a step.
 
     Parameters
     ----------
-    shares : list of list of Run
+    runs : list of Run
     stop : int
     over_shares : callable
+    n_shares : int
 
     Returns
     -------
     trained : list of dict
         As `Run.advance` returns them.
     """
+    parts = divided(runs, n_shares)
+    shares = shared([part for of_run in parts for part in of_run], n_shares)
     trained = []
     results = list(over_shares(partial(_advance, stop=stop), shares))
     for share, found in zip(shares, results, strict=True):
-        for run, (progress, members) in zip(share, found, strict=True):
-            run.resume(progress)
+        for part, (progress, members) in zip(share, found, strict=True):
+            part.resume(progress)
             trained.append(members)
+    for run, of_run in zip(runs, parts, strict=True):
+        if len(of_run) > 1:
+            run.rejoin(of_run)
+            run.cost = cost_of_whole(run, of_run)
     return trained
 
 

@@ -15,14 +15,14 @@ def divided(runs, n):
 
     Returns
     -------
-    runs : list of Run
-        Those that are divided in the place of what they come from.
+    parts : list of list of Run
+        Of each run: itself, or runs of some of its folds.
     """
-    whole = [1] * len(runs)
-    counts = _best_counts(runs, whole, n)
-    if _loads(runs, counts, n)[0] >= _loads(runs, whole, n)[0]:
-        return runs
-    return [part for run, k in zip(runs, counts, strict=True) for part in _parts(run, k)]
+    whole = [[len(run.folds)] for run in runs]
+    sizes = _best_sizes(runs, whole, n)
+    if _loads(runs, sizes, n)[0] >= _loads(runs, whole, n)[0]:
+        sizes = whole
+    return [_parts(run, of_run) for run, of_run in zip(runs, sizes, strict=True)]
 
 
 def shared(runs, n):
@@ -41,6 +41,12 @@ def shared(runs, n):
     return [[runs[i] for i in share] for share in _shared([run.cost for run in runs], n)]
 
 
+def cost_of_whole(run, parts):
+    """What a run costs, by what parts of it did."""
+    weights = [_weight(run, len(part.folds)) for part in parts]
+    return sum(part.cost for part in parts) * _weight(run, len(run.folds)) / sum(weights)
+
+
 def _shared(costs, n):
     """The shares, as places in the list of costs."""
 
@@ -53,37 +59,49 @@ def _shared(costs, n):
     return sorted(filter(None, shares), key=load, reverse=True)
 
 
-def _best_counts(runs, counts, n):
-    """Into how many parts to divide each run: one more at a time, as long as that helps."""
+def _best_sizes(runs, sizes, n):
+    """How many folds the parts of each run should have: another run is divided while that helps."""
     while True:
         options = [
-            [*counts[:i], k + 1, *counts[i + 1 :]]
-            for i, (run, k) in enumerate(zip(runs, counts, strict=True))
-            if k < len(run.folds)
+            [*sizes[:i], way, *sizes[i + 1 :]]
+            for i, run in enumerate(runs)
+            for way in _ways(len(run.folds), n)
         ]
-        best = min(options, key=lambda counts: _loads(runs, counts, n), default=counts)
-        if _loads(runs, best, n) >= _loads(runs, counts, n):
-            return counts
-        counts = best
+        best = min(options, key=lambda sizes: _loads(runs, sizes, n), default=sizes)
+        if _loads(runs, best, n) >= _loads(runs, sizes, n):
+            return sizes
+        sizes = best
 
 
-def _loads(runs, counts, n):
+def _ways(n_folds, n):
+    """Ways to divide so many folds: into parts that are about as large, or into any two."""
+    for k in range(1, min(n_folds, n) + 1):
+        size, n_larger = divmod(n_folds, k)
+        yield [size + 1] * n_larger + [size] * (k - n_larger)
+    if n > 1:
+        yield from ([n_folds - size, size] for size in range(1, n_folds // 2))
+
+
+def _loads(runs, sizes, n):
     """Of the shares that there would be, largest first: the less the better."""
-    parts = zip(runs, counts, strict=True)
-    costs = [cost for run, k in parts for cost in _costs(run, k)]
+    pairs = zip(runs, sizes, strict=True)
+    costs = [_cost(run, size) for run, of_run in pairs for size in of_run]
     return [sum(costs[i] for i in share) for share in _shared(costs, n)]
 
 
-def _costs(run, k):
-    """What k parts of a run cost, the first of which have the folds that are left over."""
-    n_folds, n_larger = divmod(len(run.folds), k)
-    sizes = [n_folds + 1] * n_larger + [n_folds] * (k - n_larger)
-    whole = _FIXED + len(run.candidates) * len(run.folds)
-    return [run.cost * (_FIXED + len(run.candidates) * size) / whole for size in sizes]
+def _cost(run, size):
+    """What a part of a run costs that has so many of its folds."""
+    return run.cost * _weight(run, size) / _weight(run, len(run.folds))
 
 
-def _parts(run, k):
-    parts = run.divided(k)
-    for part, cost in zip(parts, _costs(run, k), strict=True):
-        part.cost = cost
+def _weight(run, n_folds):
+    return _FIXED + len(run.candidates) * n_folds
+
+
+def _parts(run, sizes):
+    if len(sizes) == 1:
+        return [run]
+    parts = run.divided(sizes)
+    for part, size in zip(parts, sizes, strict=True):
+        part.cost = _cost(run, size)
     return parts

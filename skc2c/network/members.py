@@ -74,6 +74,27 @@ class Members(Network):
         parts = (part.reshape(self.k, -1)[kept].ravel() for part in (own, further))
         return np.concatenate(list(parts))
 
+    def joined(self, vectors, order):
+        """Undo `pick`: the parts of all members, from vectors that hold some of them each.
+
+        Parameters
+        ----------
+        vectors : list of ndarray
+            As `pick` returns them.
+        order : list of int
+            Where each member is among those of the vectors, one after another.
+
+        Returns
+        -------
+        vector : ndarray
+        """
+        size, width = self.size // self.k, sum(map(len, vectors)) // self.k
+        edges = [len(vector) // width * size for vector in vectors]
+        own = [vector[:edge].reshape(-1, size) for vector, edge in zip(vectors, edges, strict=True)]
+        further = [vector[edge:] for vector, edge in zip(vectors, edges, strict=True)]
+        parts = np.concatenate(own), np.concatenate(further).reshape(self.k, width - size)
+        return np.concatenate([part[order].ravel() for part in parts])
+
     def initialize(self, rngs, dtype):
         """Draw the parameters of each member from a generator of its own."""
         return np.concatenate([self.single.initialize(rng, dtype) for rng in rngs])
