@@ -37,9 +37,9 @@ class SideBySide(Run):
         self._prepare()
 
     def __getstate__(self):
-        """Without what `_prepare` makes of the rest."""
-        made = "network", "step", "objective", "deal"
-        return {name: value for name, value in self.__dict__.items() if name not in made}
+        """Without what `_prepare` makes of the rest, or what was needed at the start only."""
+        others = "network", "step", "objective", "deal", "initial"
+        return {name: value for name, value in self.__dict__.items() if name not in others}
 
     def __setstate__(self, state):
         self.__dict__.update(state)

@@ -18,11 +18,12 @@ def divided(runs, n):
     parts : list of list of Run
         Of each run: itself, or runs of some of its folds.
     """
-    whole = [[len(run.folds)] for run in runs]
-    sizes = _best_sizes(runs, whole, n)
-    if _loads(runs, sizes, n)[0] >= _loads(runs, whole, n)[0]:
-        sizes = whole
-    return [_parts(run, of_run) for run, of_run in zip(runs, sizes, strict=True)]
+    ways = [[(sizes, _costs(run, sizes)) for sizes in _ways(len(run.folds), n)] for run in runs]
+    whole = [of_run[0] for of_run in ways]
+    best = _best(ways, whole, n)
+    if _loads(best, n)[0] >= _loads(whole, n)[0]:
+        best = whole
+    return [_parts(run, *way) for run, way in zip(runs, best, strict=True)]
 
 
 def shared(runs, n):
@@ -38,7 +39,14 @@ def shared(runs, n):
     shares : list of list of Run
         At most n, and no empty ones. That with the most to do comes first.
     """
-    return [[runs[i] for i in share] for share in _shared([run.cost for run in runs], n)]
+
+    def load(share):
+        return sum(run.cost for run in share)
+
+    shares = [[] for _ in range(n)]
+    for run in sorted(runs, key=lambda run: run.cost, reverse=True):
+        min(shares, key=load).append(run)
+    return sorted(filter(None, shares), key=load, reverse=True)
 
 
 def cost_of_whole(run, parts):
@@ -47,34 +55,8 @@ def cost_of_whole(run, parts):
     return sum(part.cost for part in parts) * _weight(run, len(run.folds)) / sum(weights)
 
 
-def _shared(costs, n):
-    """The shares, as places in the list of costs."""
-
-    def load(share):
-        return sum(costs[i] for i in share)
-
-    shares = [[] for _ in range(n)]
-    for i in sorted(range(len(costs)), key=costs.__getitem__, reverse=True):
-        min(shares, key=load).append(i)
-    return sorted(filter(None, shares), key=load, reverse=True)
-
-
-def _best_sizes(runs, sizes, n):
-    """How many folds the parts of each run should have: another run is divided while that helps."""
-    while True:
-        options = [
-            [*sizes[:i], way, *sizes[i + 1 :]]
-            for i, run in enumerate(runs)
-            for way in _ways(len(run.folds), n)
-        ]
-        best = min(options, key=lambda sizes: _loads(runs, sizes, n), default=sizes)
-        if _loads(runs, best, n) >= _loads(runs, sizes, n):
-            return sizes
-        sizes = best
-
-
 def _ways(n_folds, n):
-    """Ways to divide so many folds: into parts that are about as large, or into any two."""
+    """Sizes of parts: of parts that are about as large, the fewest first, or of any two."""
     for k in range(1, min(n_folds, n) + 1):
         size, n_larger = divmod(n_folds, k)
         yield [size + 1] * n_larger + [size] * (k - n_larger)
@@ -82,26 +64,40 @@ def _ways(n_folds, n):
         yield from ([n_folds - size, size] for size in range(1, n_folds // 2))
 
 
-def _loads(runs, sizes, n):
-    """Of the shares that there would be, largest first: the less the better."""
-    pairs = zip(runs, sizes, strict=True)
-    costs = [_cost(run, size) for run, of_run in pairs for size in of_run]
-    return [sum(costs[i] for i in share) for share in _shared(costs, n)]
-
-
-def _cost(run, size):
-    """What a part of a run costs that has so many of its folds."""
-    return run.cost * _weight(run, size) / _weight(run, len(run.folds))
+def _costs(run, sizes):
+    """What parts of a run cost that have so many of its folds."""
+    whole = _weight(run, len(run.folds))
+    return [run.cost * _weight(run, size) / whole for size in sizes]
 
 
 def _weight(run, n_folds):
     return _FIXED + len(run.candidates) * n_folds
 
 
-def _parts(run, sizes):
+def _best(ways, chosen, n):
+    """Which way to divide each run: another one of a run is taken while that helps."""
+    while True:
+        options = [
+            [*chosen[:i], way, *chosen[i + 1 :]] for i, of_run in enumerate(ways) for way in of_run
+        ]
+        best = min(options, key=lambda chosen: _loads(chosen, n))
+        if _loads(best, n) >= _loads(chosen, n):
+            return chosen
+        chosen = best
+
+
+def _loads(chosen, n):
+    """Of the shares that there would be, largest first: the less the better."""
+    loads = [0.0] * n
+    for cost in sorted((cost for _, costs in chosen for cost in costs), reverse=True):
+        loads[loads.index(min(loads))] += cost
+    return sorted(loads, reverse=True)
+
+
+def _parts(run, sizes, costs):
     if len(sizes) == 1:
         return [run]
     parts = run.divided(sizes)
-    for part, size in zip(parts, sizes, strict=True):
-        part.cost = _cost(run, size)
+    for part, cost in zip(parts, costs, strict=True):
+        part.cost = cost
     return parts
