@@ -54,7 +54,8 @@ def ends_of(plan, stop, reached):
         In the order of the candidates.
     """
     trained = {member: found for part in reached for member, found in part.items()}
-    candidates = [candidate for candidate in plan.candidates if (candidate, 0) in trained]
+    candidates = dict.fromkeys([*plan.candidates, *(candidate for candidate, _ in trained)])
+    candidates = [candidate for candidate in candidates if (candidate, 0) in trained]
     ends = [_end(plan, stop, candidate, trained) for candidate in candidates]
     if plan.verbose:
         for end in ends:

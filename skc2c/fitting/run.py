@@ -1,6 +1,7 @@
 """A run: members of one shape that are trained together."""
 
 from copy import copy
+from dataclasses import replace
 from itertools import accumulate, chain, pairwise
 from time import perf_counter
 from typing import NamedTuple
@@ -148,6 +149,16 @@ class Run:
         part = copy(self)
         part._restrict(self.candidates, folds)
         return part
+
+    def released(self, candidate):
+        """A run of one candidate that goes on from where it is, without the penalty."""
+        run, free = copy(self), replace(candidate, alpha=0.0)
+        run._restrict([candidate], self.folds)
+        run.curves = {(free, fold): list(run.curves[candidate, fold]) for fold in run.folds}
+        run.candidates = [free]
+        run._release()
+        run._prepare()
+        return run
 
     def rejoin(self, parts):
         """Go on from where the runs that this one was divided into have come to."""

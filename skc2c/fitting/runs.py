@@ -99,6 +99,11 @@ class SideBySide(Run):
         self.position = [dealer.state_of(kept) for dealer in self.deal.dealers]
         self.losses = [(values[:, kept], n) for values, n in self.losses]
 
+    def _release(self):
+        self.theta, self.orders = self.theta.copy(), deepcopy(self.orders)
+        # A new pass: without the penalty, rows may be dealt otherwise.
+        self.position, self.losses = None, []
+
     def _join(self, parts, order):
         def listed(lists):
             flat = list(chain.from_iterable(lists))
@@ -184,6 +189,10 @@ class OneByOne(Run):
     def _drop_all_but(self, kept):
         self.problems = [self.problems[i] for i in kept]
         self.thetas = [self.thetas[i] for i in kept]
+
+    def _release(self):
+        self.problems = [self._problem(*member, i) for i, member in enumerate(self.members)]
+        self.thetas = list(self.thetas)
 
 
 def _endless(deal):
