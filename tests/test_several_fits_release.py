@@ -62,10 +62,11 @@ def test_it_goes_on_while_that_helps():
         {"candidates": [PLAIN, HELD_BACK]},  # its steps are used up
         {"candidates": [PLAIN, replace(FREE, max_steps=np.inf), Candidate(WAVES, 100.0)]},
         {"candidates": [Candidate(WAVES, 100.0)]},  # nothing else goes on
+        {"candidates": [Candidate((), 1e-3), Candidate(WAVES, 100.0)]},  # it was asked for
         {"candidates": [PLAIN, Candidate(WAVES, 1e-4)]},  # it is not far behind
         {"candidates": [PLAIN, Candidate(WAVES, 0.0)]},
     ],
-    ids=["at its end", "without it from the start", "alone", "near", "no penalty"],
+    ids=["at its end", "without it from the start", "alone", "asked for", "near", "no penalty"],
 )
 def test_others_are_not_released(changes):
     plan = learnable_plan(**changes)
