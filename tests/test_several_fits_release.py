@@ -61,7 +61,7 @@ def test_it_goes_on_while_that_helps():
     [
         {"candidates": [PLAIN, HELD_BACK]},  # its steps are used up
         {"candidates": [PLAIN, replace(FREE, max_steps=np.inf), Candidate(WAVES, 100.0)]},
-        {"candidates": [Candidate(WAVES, 100.0)]},  # nothing else goes on
+        {"candidates": [replace(PLAIN, max_steps=60), Candidate(WAVES, 100.0)]},  # nor others go on
         {"candidates": [Candidate((), 1e-3), Candidate(WAVES, 100.0)]},  # it was asked for
         {"candidates": [PLAIN, Candidate(WAVES, 1e-4)]},  # it is not far behind
         {"candidates": [PLAIN, Candidate(WAVES, 0.0)]},
@@ -72,6 +72,20 @@ def test_others_are_not_released(changes):
     plan = learnable_plan(**changes)
     found = cross_fit(plan)
     assert {end.candidate for end in found.ends} == set(plan.candidates)
+
+
+@pytest.mark.parametrize("loss", ["log_loss", "squared_error"])
+@pytest.mark.parametrize(("gap", "expected"), [(0.45, False), (0.55, True)])
+def test_it_is_far_behind_the_best(gap, expected, loss):
+    """By half in log error: the logarithm of a loss, or of the root of a squared one."""
+    candidate = replace(HELD_BACK, max_steps=np.inf)
+    plan = learnable_plan(candidates=[PLAIN, candidate], loss=loss)
+    times = np.exp(gap if loss == "log_loss" else 2.0 * gap)
+    ahead = [End(PLAIN, 60, [], None, 0.2, []), End(candidate, 60, [], None, 0.2 * times, [])]
+    run = SideBySide(plan, [candidate], [0, 1])
+    run.advance(1)
+    released = several._released([run], ahead, [PLAIN], ahead, plan)
+    assert [r.candidates for r in released] == [[replace(candidate, alpha=0.0)]] * expected
 
 
 @each_solver

@@ -147,6 +147,20 @@ def test_quantiles_keep_their_spread():
 # ---------------------------------------------------------------------------------- the fit
 
 
+def test_counts_are_drawn_to_their_mean_on_the_scale_of_the_network(monkeypatch):
+    X, _ = draw_noise()
+    rng = np.random.default_rng(2)
+    y = rng.poisson(50.0 * np.exp(rng.normal(size=len(X)))).astype(float)
+    reg = overfitted(loss="poisson", dtype="float64").fit(X, y)
+    bare = without_shrinkage(
+        monkeypatch, lambda: overfitted(loss="poisson", dtype="float64").fit(X, y)
+    )
+    factor, origin = 1.0 - reg.shrinkage_, np.log(y.mean())
+    assert 0.05 < factor < 0.9
+    expected = np.exp(origin + factor * (np.log(bare.predict(X)) - origin))
+    assert_allclose(reg.predict(X), expected, rtol=1e-9)
+
+
 @pytest.mark.parametrize("loss", ["squared_error", "gaussian_nll"])
 def test_predictions_and_their_errors_are_all_drawn_in(loss, monkeypatch):
     seen = spy_on_cross_fit(monkeypatch)
