@@ -1,5 +1,6 @@
 """A candidate that the penalty holds back goes on without it."""
 
+import pickle
 from copy import deepcopy
 from dataclasses import replace
 
@@ -88,6 +89,25 @@ def test_it_is_far_behind_the_best(gap, expected, loss):
     assert [r.candidates for r in released] == [[replace(candidate, alpha=0.0)]] * expected
 
 
+@pytest.mark.parametrize(
+    ("loss", "going_on", "others", "expected"),
+    [
+        (2.0, [PLAIN], [], 1),
+        (np.inf, [PLAIN], [], 0),
+        (2.0, [PLAIN, HELD_BACK], [], 0),
+        (2.0, [], [], 0),
+        (2.0, [PLAIN], [FREE], 0),
+    ],
+    ids=["held back", "diverged", "goes on", "the last", "twin"],
+)
+def test_who_is_released(loss, going_on, others, expected):
+    plan = learnable_plan(candidates=[PLAIN, HELD_BACK, *others])
+    ahead = [End(PLAIN, 20, [], None, 0.2, []), End(HELD_BACK, 20, [], None, loss, [])]
+    run = SideBySide(plan, [HELD_BACK], [0, 1])
+    run.advance(1)
+    assert len(several._released([run], ahead, going_on, ahead, plan)) == expected
+
+
 @each_solver
 def test_one_that_diverges_is_not_released(solver):
     wild = Candidate(WAVES, np.inf)
@@ -98,9 +118,13 @@ def test_one_that_diverges_is_not_released(solver):
 @pytest.mark.parametrize("penalty", [C2C(), VAT(), Ladder()], ids=str)
 @pytest.mark.parametrize("n_pool", [0, 15])
 @pytest.mark.parametrize("kind", [SideBySide, OneByOne])
-def test_a_released_run_is_one_without_the_penalty_that_starts_there(kind, n_pool, penalty):
+@pytest.mark.parametrize("is_alone", [False, True])
+def test_a_released_run_is_one_without_the_penalty_that_starts_there(
+    kind, n_pool, penalty, is_alone
+):
+    """And it leaves the run that it comes from as it was."""
     solver = "adam" if kind is SideBySide else "lbfgs"
-    candidates = [HELD_BACK, replace(HELD_BACK, alpha=0.3)]
+    candidates = [HELD_BACK] if is_alone else [HELD_BACK, replace(HELD_BACK, alpha=0.3)]
     plan = make_plan(solver, candidates=candidates, n_pool=n_pool, penalty=penalty)
     run, plain = kind(plan, candidates, [0, 1]), kind(plan, [FREE], [0, 1])
     run.advance(7)
@@ -121,12 +145,14 @@ def test_a_released_run_is_one_without_the_penalty_that_starts_there(kind, n_poo
     else:
         plain.thetas = [theta.copy() for theta in run.thetas[:2]]
     plain.n_steps = 7
-    left, found = run._parameters(), released.advance(19)
+    left, found = pickle.dumps(run), released.advance(19)
     for member, expected in plain.advance(19).items():
         assert_array_equal(found[member].theta, expected.theta)
         assert_array_equal(found[member].outputs, expected.outputs)
-    for theta, before in zip(run._parameters(), left, strict=True):
-        assert_array_equal(theta, before)
+        assert found[member].curve == run.curves[HELD_BACK, member[1]] + expected.curve
+    same, expected = run.advance(19), pickle.loads(left).advance(19)
+    for member in run.members:
+        assert_array_equal(same[member].theta, expected[member].theta)
 
 
 @each_solver
