@@ -76,6 +76,14 @@ def test_many_folds_have_as_many_parts_as_there_are_processes(n):
     assert [run.folds for run in runs] == [[2 * i, 2 * i + 1] for i in range(n)]
 
 
+def test_dividing_costs_less_the_more_candidates_there_are():
+    """What a step costs in any case is a smaller part of it."""
+    one, three = FakeRun(1.0), FakeRun(1.0)
+    three.candidates = ["a", "b", "c"]
+    of_one, of_three = (divided([run], 2)[0][0].cost for run in (one, three))
+    assert 0.5 < of_three < of_one
+
+
 def test_parts_cost_more_than_the_run_that_they_come_from():
     ((first, second),) = divided([FakeRun(1.0)], 2)
     assert 0.5 < first.cost == second.cost < 1.0
