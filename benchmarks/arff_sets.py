@@ -2,7 +2,7 @@
 
 Usage: python benchmarks/arff_sets.py FOLDER ... --out FOLDER
 
-The figures in docs/untuned.md are of github.com/renatopp/arff-datasets: its folders
+The figures in docs/other_sets.md are of github.com/renatopp/arff-datasets: its folders
 ``classification``, ``regression`` and ``agridata``.
 
 The target is the column called class, or the last one; rows without it are left out. Nominal
@@ -21,7 +21,9 @@ import numpy as np
 import pandas as pd
 from scipy.io import arff
 
+# Columns of more values are names, mostly; fewer gaps than this hardly tell anything.
 MOST_VALUES, LEAST_MISSING = 40, 0.05
+# So that each of three folds tests on two rows of a class, and on thirty in all.
 FEWEST_IN_CLASS, FEWEST_ROWS = 6, 90
 # By the stem of the file, for those that have other names elsewhere, and variants of one set.
 LEFT_OUT = {

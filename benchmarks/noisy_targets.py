@@ -13,16 +13,13 @@ import json
 from pathlib import Path
 
 import numpy as np
+from untuned import sources
 
 
 def noisy(y, signal, rng):
     """Targets of which a part of the variance is that of other rows."""
     y = (y - y.mean()) / y.std()
     return np.sqrt(signal) * y + np.sqrt(1.0 - signal) * rng.permutation(y)
-
-
-def is_regression(archive):
-    return json.loads(str(archive["meta"]))["task"] == "regression"
 
 
 def main(arguments=None):
@@ -33,13 +30,12 @@ def main(arguments=None):
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args(arguments)
     options.out.mkdir(parents=True, exist_ok=True)
-    for path in sorted(options.data.glob("*.npz")):
-        with np.load(path, allow_pickle=False) as archive:
-            if is_regression(archive):
-                y = noisy(archive["y"], options.signal, np.random.default_rng(options.seed))
-                np.savez_compressed(
-                    options.out / path.name, X=archive["X"], y=y, meta=archive["meta"]
-                )
+    for name, source in sources(options.data).items():
+        X, y, is_regression = source()
+        if is_regression:
+            y = noisy(y, options.signal, np.random.default_rng(options.seed))
+            meta = json.dumps({"task": "regression"})
+            np.savez_compressed(options.out / f"{name}.npz", X=X, y=y, meta=meta)
 
 
 if __name__ == "__main__":

@@ -26,6 +26,13 @@ def assert_same_ends(first, second):
         assert (a.loss, a.curve) == (b.loss, b.curve)
 
 
+def assert_same_members(found, expected):
+    assert list(found) == list(expected)
+    for member in found:
+        assert_array_equal(found[member].theta, expected[member].theta)
+        assert found[member].curve == expected[member].curve
+
+
 # ------------------------------------------------------------------------------ the training
 
 SHAPES = {
@@ -134,10 +141,7 @@ def test_a_run_goes_on_from_where_its_parts_have_come_to(penalty, n_pool):
     for each in (run, alone):
         each.keep(STRENGTHS[1:])
     found, expected = train(run, 19), train(alone, 19)
-    assert list(found) == list(expected)
-    for member in found:
-        assert_array_equal(found[member][1], expected[member][1])
-        assert found[member][2] == expected[member][2]
+    assert_same_members(found, expected)
 
 
 def test_a_divided_run_is_whole_after_each_cycle():
@@ -201,9 +205,7 @@ def test_dropping_candidates_leaves_the_others_as_if_alone(kind, penalty, n_pool
     alone = kind(make_plan(solver, **settings), [STRENGTHS[1]], [0, 1, 2])
     expected = train(alone, 3, 7, 13)
     assert list(found) == [(STRENGTHS[1], fold) for fold in range(3)]
-    for member in found:
-        assert_array_equal(found[member][1], expected[member][1])
-        assert found[member][2] == expected[member][2]
+    assert_same_members(found, expected)
     assert not together.keep([])
 
 
@@ -222,10 +224,7 @@ def test_a_run_goes_on_from_where_a_copy_has_come_to(kind, penalty):
     for each in (run, alone):
         each.keep(STRENGTHS[1:])
     found, expected = train(run, 13), train(alone, 13)
-    assert list(found) == list(expected)
-    for member in found:
-        assert_array_equal(found[member][1], expected[member][1])
-        assert found[member][2] == expected[member][2]
+    assert_same_members(found, expected)
 
 
 @pytest.mark.parametrize("solver", SOLVERS)

@@ -6,9 +6,8 @@ from numpy.testing import assert_allclose, assert_array_equal
 from scipy.optimize import minimize_scalar
 from scipy.stats import norm, poisson
 from sklearn.metrics import r2_score
-from tuned import make, spy_on_cross_fit
+from tuned import as_trained, make, spy_on_cross_fit
 
-from skc2c.estimators import training
 from skc2c.estimators.targets.reals import CountTargets, QuantileTargets, RealTargets, SpreadTargets
 from skc2c.estimators.targets.shrinkage import factor_of_deviations
 from skc2c.likelihoods import LIKELIHOODS
@@ -26,12 +25,6 @@ def draw_noise(n=100, seed=0):
     """Rows that tell nothing of y."""
     rng = np.random.default_rng(seed)
     return rng.normal(size=(n, 3)), 1e3 + 20.0 * rng.normal(size=n)
-
-
-def without_shrinkage(monkeypatch, fit):
-    with monkeypatch.context() as patch:
-        patch.setattr(training, "tempered", lambda training, *_: training)
-        return fit()
 
 
 def sample(n=400, slope=0.4, seed=0):
@@ -152,9 +145,7 @@ def test_counts_are_drawn_to_their_mean_on_the_scale_of_the_network(monkeypatch)
     rng = np.random.default_rng(2)
     y = rng.poisson(50.0 * np.exp(rng.normal(size=len(X)))).astype(float)
     reg = overfitted(loss="poisson", dtype="float64").fit(X, y)
-    bare = without_shrinkage(
-        monkeypatch, lambda: overfitted(loss="poisson", dtype="float64").fit(X, y)
-    )
+    bare = as_trained(monkeypatch, lambda: overfitted(loss="poisson", dtype="float64").fit(X, y))
     factor, origin = 1.0 - reg.shrinkage_, np.log(y.mean())
     assert 0.05 < factor < 0.9
     expected = np.exp(origin + factor * (np.log(bare.predict(X)) - origin))
@@ -167,7 +158,7 @@ def test_predictions_and_their_errors_are_all_drawn_in(loss, monkeypatch):
     X, y = draw_noise()
     weight = np.random.default_rng(1).uniform(0.5, 2.0, size=len(X))
     reg = overfitted(loss=loss, dtype="float64").fit(X, y, sample_weight=weight)
-    bare = without_shrinkage(
+    bare = as_trained(
         monkeypatch, lambda: overfitted(loss=loss, dtype="float64").fit(X, y, sample_weight=weight)
     )
     plan, found = seen[0]
@@ -192,7 +183,7 @@ def test_predictions_from_noise_are_hardly_worse_than_the_mean(monkeypatch):
         def fit(X=X[:100], y=y[:100]):
             return overfitted().fit(X, y)
 
-        pair = fit(), without_shrinkage(monkeypatch, fit)
+        pair = fit(), as_trained(monkeypatch, fit)
         scores.append([reg.score(X[100:], y[100:]) for reg in pair])
     drawn, plain = np.mean(scores, axis=0)
     assert plain < -0.1

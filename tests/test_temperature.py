@@ -6,9 +6,8 @@ from numpy.testing import assert_allclose, assert_array_equal
 from scipy.stats import norm
 from sklearn.base import clone
 from sklearn.metrics import log_loss, mean_pinball_loss
-from tuned import draw, link, loss, make, spy_on_cross_fit
+from tuned import as_trained, draw, link, loss, make, spy_on_cross_fit
 
-from skc2c.estimators import training
 from skc2c.estimators.targets import reals
 from skc2c.estimators.targets.reals import QuantileTargets, SpreadTargets
 
@@ -26,13 +25,6 @@ def draw_noisy(task, n=60, seed=0):
 def make_overfitted(task, **changes):
     settings = {"hidden_layer_sizes": (50,), "l2": 0.0, "learning_rate_init": 0.03, "max_iter": 80}
     return make(task, **settings | changes)
-
-
-def without_temperature(monkeypatch, fit):
-    """What a fit comes to if outputs stay as training leaves them."""
-    with monkeypatch.context() as patch:
-        patch.setattr(training, "tempered", lambda training, *_: training)
-        return fit()
 
 
 @each_task
@@ -55,7 +47,7 @@ def test_no_other_temperature_suits_the_rows_left_out_better(task, monkeypatch):
 def test_all_outputs_are_divided_by_it(task, monkeypatch):
     X, y = draw_noisy(task)
     estimator = make_overfitted(task).fit(X, y)
-    plain = without_temperature(monkeypatch, lambda: make_overfitted(task).fit(X, y))
+    plain = as_trained(monkeypatch, lambda: make_overfitted(task).fit(X, y))
     assert plain.temperature_ == 1.0
     assert_allclose(link(estimator, X) * estimator.temperature_, link(plain, X), rtol=1e-6)
     assert_array_equal(estimator.predict(X), plain.predict(X))
@@ -107,7 +99,7 @@ def test_probabilities_of_new_rows_gain_by_it(monkeypatch):
         def fit(X=X[:50], y=y[:50]):
             return make_overfitted("multiclass").fit(X, y)
 
-        pair = fit(), without_temperature(monkeypatch, fit)
+        pair = fit(), as_trained(monkeypatch, fit)
         losses.append([log_loss(y[50:], e.predict_proba(X[50:])) for e in pair])
     tempered, plain = np.mean(losses, axis=0)
     assert tempered < 0.98 * plain
@@ -128,7 +120,7 @@ def test_no_other_factor_suits_the_rows_left_out_better(monkeypatch):
     X, y = draw_spread()
     weight = np.random.default_rng(1).uniform(0.5, 2.0, size=len(X))
     reg = make_overfitted("reals", loss="gaussian_nll", max_iter=400)
-    bare = without_temperature(monkeypatch, lambda: clone(reg).fit(X, y, sample_weight=weight))
+    bare = as_trained(monkeypatch, lambda: clone(reg).fit(X, y, sample_weight=weight))
     reg.fit(X, y, sample_weight=weight)
     (_, std), (_, bare_std) = (one.predict(X, return_std=True) for one in (reg, bare))
     factors = (std / bare_std)[0]
@@ -160,7 +152,7 @@ def test_variances_are_not_made_smaller():
 def test_intervals_do_not_depend_on_the_factor(monkeypatch):
     X, y = draw_spread()
     reg = make_overfitted("reals", loss="gaussian_nll")
-    bare = without_temperature(monkeypatch, lambda: clone(reg).fit(X, y))
+    bare = as_trained(monkeypatch, lambda: clone(reg).fit(X, y))
     monkeypatch.setattr(reals, "factor_of_deviations", lambda *_: 1.0)
     reg.fit(X, y)
     std, bare_std = (one.predict(X, return_std=True)[1] for one in (reg, bare))
@@ -178,7 +170,7 @@ def test_a_quantile_has_its_part_of_the_rows_left_out_below_it(quantile, monkeyp
     X, y = draw_spread()
     weight = np.random.default_rng(1).integers(1, 4, size=len(X)).astype(float)
     reg = make_overfitted("reals", loss="quantile", quantile=quantile, max_iter=400)
-    bare = without_temperature(monkeypatch, lambda: clone(reg).fit(X, y, sample_weight=weight))
+    bare = as_trained(monkeypatch, lambda: clone(reg).fit(X, y, sample_weight=weight))
     reg.fit(X, y, sample_weight=weight)
     shift = (reg.predict(X) - bare.predict(X))[0]
     assert_allclose(reg.predict(X), bare.predict(X) + shift)

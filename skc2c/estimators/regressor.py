@@ -58,9 +58,9 @@ class C2CRegressor(
         Scale of the targets with ``loss='gaussian_nll'``, else None.
 
     shrinkage_ : float or ndarray of shape (n_outputs,)
-        How far predictions were drawn towards the mean of y after training, from 0 to 1: as far as
-        the rows that the folds left out are sure of. With ``loss='poisson'`` their logarithms were;
-        with ``loss='quantile'`` or without folds it is 0.
+        Shrinkage of the predictions towards the mean of y, between 0 (none) and 1, as far as their
+        errors out of fold support it. With ``loss='poisson'``, the logarithms are shrunk. It is 0
+        with ``loss='quantile'``, and without folds.
 
     oob_prediction_ : ndarray of shape (n_samples,) or (n_samples, n_outputs)
         Predictions of the training rows by the networks that were not trained on them; NaN for

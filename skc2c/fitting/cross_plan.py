@@ -1,7 +1,7 @@
 """The plan of several fits: one network for each fold and candidate."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -30,6 +30,11 @@ class Candidate:
     alpha: float
     normalization: str | None = None
     max_steps: float = np.inf
+
+    @property
+    def unpenalised(self):
+        """The same without the penalty."""
+        return replace(self, alpha=0.0)
 
     def __str__(self):
         front = [type(layer).__name__ for layer in self.front] or ["plain"]

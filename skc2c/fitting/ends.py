@@ -51,7 +51,7 @@ def ends_of(plan, stop, reached):
     Returns
     -------
     ends : list of End
-        In the order of the candidates.
+        In the order of the candidates, those that were released from the penalty last.
     """
     trained = {member: found for part in reached for member, found in part.items()}
     candidates = dict.fromkeys([*plan.candidates, *(candidate for candidate, _ in trained)])

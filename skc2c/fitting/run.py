@@ -1,7 +1,6 @@
 """A run: members of one shape that are trained together."""
 
 from copy import copy
-from dataclasses import replace
 from itertools import accumulate, chain, pairwise
 from time import perf_counter
 from typing import NamedTuple
@@ -152,7 +151,7 @@ class Run:
 
     def released(self, candidate):
         """A run of one candidate that goes on from where it is, without the penalty."""
-        run, free = copy(self), replace(candidate, alpha=0.0)
+        run, free = copy(self), candidate.unpenalised
         run._restrict([candidate], self.folds)
         run.curves = {(free, fold): list(run.curves[candidate, fold]) for fold in run.folds}
         run.candidates = [free]

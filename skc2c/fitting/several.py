@@ -28,7 +28,8 @@ _ROUNDS = 12
 _TELLING = 50
 
 # How far behind the best, in log error, a candidate with the penalty gives up if that holds it
-# back. At 0.3, fits to one of the open sets take 1.7 times as long, and none is better.
+# back. At 0.3, fits to one of the open sets take 1.7 times as long, and none is better
+# (docs/untuned.md).
 _FAR = 0.5
 
 
@@ -193,8 +194,7 @@ def _before(end, ends):
     return own or [
         other
         for other in ends
-        if other.n_steps < end.n_steps
-        and replace(other.candidate, alpha=0.0) == replace(end.candidate, alpha=0.0)
+        if other.n_steps < end.n_steps and other.candidate.unpenalised == end.candidate.unpenalised
     ]
 
 
@@ -214,7 +214,7 @@ def _released(runs, ahead, going_on, ends, plan):
         if end.candidate not in going_on
         and error(best) + _FAR < error(end.loss) < np.inf
         and end.n_steps < end.candidate.max_steps
-        and replace(end.candidate, alpha=0.0) not in plan.candidates
+        and end.candidate.unpenalised not in plan.candidates
     ]
     return [run.released(c) for run in runs for c in run.candidates if c in held_back]
 

@@ -149,8 +149,8 @@ class SpreadTargets(RealTargets):
         return self.given(self.unit_of_nonconformity(h))
 
     def adjustment(self, h, y, weight):
-        means, rest = h.copy(), h.copy()
-        means[:, self.n_targets :], rest[:, : self.n_targets] = 0.0, 0.0
+        is_mean = np.arange(self.n_outputs) < self.n_targets
+        means, rest = h * is_mean, h * ~is_mean
         factor = factor_of_deviations(self.likelihood, rest, means, y, weight)
         # The factor of the variances at which the loss is least, on a logarithmic scale.
         squares = np.average(self.nonconformity(factor * h, y) ** 2, axis=0, weights=weight)

@@ -1,18 +1,19 @@
-"""How far predictions are drawn towards the mean: as far as rows left out are sure of."""
+"""How far predictions are drawn towards the mean: as far as the rows left out support."""
 
 import numpy as np
 
 # The first step finds the factor of a squared error; that of counts takes a few.
 _STEPS = 20
+# Far below a standard error: that of a million rows is about a thousandth.
+_TOLERANCE = 1e-6
 
 
 def factor_of_deviations(likelihood, origin, deviations, y, weight):
     """Return by what to multiply the deviations of outputs from an origin.
 
     With a squared error the best factor is the slope of the targets over their predictions, the
-    calibration slope [1]_: below one if predictions vary more than they tell. Returned is what is
-    within one standard error of the best factor and closest to one, so that few rows change
-    little; never more than one.
+    calibration slope [1]_, which is below one if predictions vary too much. The factor returned is
+    one standard error larger, so that few rows change little, but never more than one.
 
     Parameters
     ----------
@@ -34,19 +35,19 @@ def factor_of_deviations(likelihood, origin, deviations, y, weight):
     """
     weight, factor = weight[:, None], np.ones(deviations.shape[1])
     for _ in range(_STEPS):
-        score, information = _terms(likelihood, origin, factor * deviations, deviations, y, weight)
+        score, information = _terms(likelihood, origin, deviations, factor, y, weight)
         before, factor = factor, np.clip(factor - score.sum(axis=0) / information, 0.0, 1.0)
-        if np.allclose(factor, before, rtol=0.0, atol=1e-6):
+        if np.allclose(factor, before, rtol=0.0, atol=_TOLERANCE):
             break
-    score, information = _terms(likelihood, origin, factor * deviations, deviations, y, weight)
+    score, information = _terms(likelihood, origin, deviations, factor, y, weight)
     # Right also if the likelihood is not (White, 1980).
     error = np.sqrt((score**2).sum(axis=0)) / information
     return np.minimum(factor + error, 1.0)
 
 
-def _terms(likelihood, origin, moved, deviations, y, weight):
+def _terms(likelihood, origin, deviations, factor, y, weight):
     """Derivative of each row's loss with respect to the factors, and the information on these."""
-    outputs = origin + moved
+    outputs = origin + factor * deviations
     _, gradient = likelihood.nll_and_gradient(y, outputs)
     information = weight * deviations * likelihood.fisher(outputs, deviations)
     total = information.sum(axis=0)
