@@ -44,14 +44,25 @@ class Run:
         With the same layers in front and the same normalisation.
     folds : list of int
     cost : float
-        How long a step takes, compared with those of other runs: at first a guess, then seconds.
+        Seconds that a step takes: at first a guess.
+
+    Attributes
+    ----------
+    n_steps : int
+        Taken so far.
+    cycle_start : int
+        How many had been taken when the cycle began.
+    can_begin : bool
+        Whether it has the method `SideBySide.begin`.
     """
+
+    can_begin = False
 
     def __init__(self, plan, candidates, folds, cost=1.0):
         self.cost = cost
         self.plan, self.candidates, self.folds = plan, list(candidates), list(folds)
         self.front, self.normalization = candidates[0].front, candidates[0].normalization
-        self.n_steps = 0
+        self.n_steps, self.cycle_start = 0, 0
         self.curves = {member: [] for member in self.members}
         self.initial, self.probe, *self.orders = (self._streams() for _ in range(4))
 
@@ -95,7 +106,7 @@ class Run:
         # Members may diverge: their loss is infinite then, and others are chosen.
         with np.errstate(over="ignore", invalid="ignore"):
             self._train(stop)
-            self.n_steps = stop
+            self.n_steps = self.cycle_start = stop
             parts = zip(self.members, self._parameters(), self._unfinished(), strict=True)
             trained = {
                 member: self._trained(member, theta, self.curves[member] + latest)
@@ -123,7 +134,7 @@ class Run:
 
     def progress(self):
         """What training has changed, to be handed to `resume`: small beside the run itself."""
-        names = *self._changing, "curves", "n_steps", "cost"
+        names = *self._changing, "curves", "n_steps", "cycle_start", "cost"
         return {name: getattr(self, name) for name in names}
 
     def resume(self, progress):
@@ -161,7 +172,7 @@ class Run:
 
     def rejoin(self, parts):
         """Go on from where the runs that this one was divided into have come to."""
-        self.n_steps = parts[0].n_steps
+        self.n_steps, self.cycle_start = parts[0].n_steps, parts[0].cycle_start
         curves = {member: curve for part in parts for member, curve in part.curves.items()}
         self.curves = {member: curves[member] for member in self.members}
         place = {member: i for i, member in enumerate(chain(*(p.members for p in parts)))}

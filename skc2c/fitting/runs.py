@@ -24,6 +24,7 @@ _MOST_NUMBERS = 2**26
 class SideBySide(Run):
     """Members that a stochastic solver trains in one pass."""
 
+    can_begin = True
     _changing = "theta", "solver_state", "position", "probe", "orders", "losses"
 
     def __init__(self, plan, candidates, folds, cost=1.0):
@@ -37,12 +38,16 @@ class SideBySide(Run):
         self._prepare()
 
     def __getstate__(self):
-        """Without what `_prepare` makes of the rest, or what was needed at the start only."""
-        others = "network", "step", "objective", "deal", "initial"
+        """Without what is made of the rest, or what was needed at the start only.
+
+        Features are made in less time than another process takes to receive them.
+        """
+        others = "network", "step", "objective", "deal", "initial", "features"
         return {name: value for name, value in self.__dict__.items() if name not in others}
 
     def __setstate__(self, state):
         self.__dict__.update(state)
+        self.features = _behind(self.front, self.plan.rows)
         self._prepare()
 
     def _network(self, k):
@@ -57,10 +62,24 @@ class SideBySide(Run):
         if self.position is not None:
             self.deal.restore(self.position)
 
+    def begin(self, until, stop):
+        """Take some of the steps up to where `advance` goes, `stop`, which then takes the rest.
+
+        Parameters
+        ----------
+        until, stop : int
+        """
+        with np.errstate(over="ignore", invalid="ignore"):  # as in `advance`
+            self._take_steps(until, stop)
+            self.n_steps = until
+
     def _train(self, stop):
-        rng, span = MemberStreams(self.probe), stop - self.n_steps
+        self._take_steps(stop, stop)
+
+    def _take_steps(self, until, stop):
+        rng, span = MemberStreams(self.probe), stop - self.cycle_start
         batches, epochs = _endless(self.deal), []
-        for t in range(span):
+        for t in range(self.n_steps - self.cycle_start, until - self.cycle_start):
             batch = next(batches)
             values, gradient = self.objective.on_batch(self.theta, batch, rng)
             # The middle of the step: at its start the rate of the first one is zero.
@@ -217,17 +236,22 @@ def runs_of(plan):
         run, shares = SideBySide, [folds]
     else:
         run, shares = OneByOne, [[fold] for fold in folds]
-    # Later candidates are costlier: of the four defaults, the last takes two to four times as long
-    # as the first.
     return [
-        run(plan, [c for c in plan.candidates if _kind(c) == kind], share, cost)
-        for cost, kind in enumerate(kinds, 2)
+        run(plan, [c for c in plan.candidates if _kind(c) == kind], share, _guess(plan, *kind))
+        for kind in kinds
         for share in shares
     ]
 
 
 def _kind(candidate):
     return candidate.front, candidate.normalization, candidate.alpha > 0.0
+
+
+def _guess(plan, front, normalization, is_penalised):
+    """How long a step may take, in seconds."""
+    width = front[-1].n_out if front else plan.layer_units[0]
+    per_input = 3e-6 * (1.3 if normalization else 1.0) * (1.5 if is_penalised else 1.0)
+    return per_input * (45 + width + 4 * plan.n_outputs)
 
 
 def _behind(front, rows):

@@ -9,14 +9,13 @@ that predicts the left-out rows best.
 """
 
 from dataclasses import replace
-from functools import partial
 from typing import NamedTuple
 
 import numpy as np
 
+from skc2c.fitting.advance import advance
 from skc2c.fitting.ends import ends_of, loss_of, losses_of_mixes
 from skc2c.fitting.runs import runs_of
-from skc2c.fitting.shares import cost_of_whole, divided, shared
 from skc2c.solvers import DivergenceError
 
 # Rounds of the greedy selection: each adds one of the ends to the mix, with replacement, so that
@@ -88,7 +87,8 @@ def cross_fit(plan, over_shares=map, n_shares=1, after=None):
     ----------
     plan : CrossPlan
     over_shares : callable, default=map
-        ``(function, shares) -> results in order``, on threads or in other processes.
+        As what `in_processes` yields, which ends what another process has begun if there are
+        several shares.
     n_shares : int, default=1
         Into how many shares the work is divided. The result does not depend on it.
     after : callable, optional
@@ -108,7 +108,7 @@ def cross_fit(plan, over_shares=map, n_shares=1, after=None):
         for stop in plan.ends:
             if not runs:
                 break
-            reached = _advance_all(runs, stop, over_shares, n_shares)
+            reached = advance(runs, stop, over_shares, n_shares)
             found = ends_of(plan, stop, reached)
             ends.extend(found)
             if after is not None and after(_mix(plan, ends, interrupted)):
@@ -122,42 +122,6 @@ def cross_fit(plan, over_shares=map, n_shares=1, after=None):
             raise
         interrupted = True
     return _mix(plan, ends, interrupted)
-
-
-def _advance_all(runs, stop, over_shares, n_shares):
-    """Train all runs up to a step.
-
-    Parameters
-    ----------
-    runs : list of Run
-    stop : int
-    over_shares : callable
-    n_shares : int
-
-    Returns
-    -------
-    trained : list of dict
-        As `Run.advance` returns them.
-    """
-    parts = divided(runs, n_shares)
-    shares = shared([part for of_run in parts for part in of_run], n_shares)
-    trained = []
-    results = list(over_shares(partial(_advance, stop=stop), shares))
-    for share, found in zip(shares, results, strict=True):
-        for part, (progress, members) in zip(share, found, strict=True):
-            part.resume(progress)
-            trained.append(members)
-    for run, of_run in zip(runs, parts, strict=True):
-        if len(of_run) > 1:
-            run.rejoin(of_run)
-            run.cost = cost_of_whole(run, of_run)
-    return trained
-
-
-def _advance(share, stop):
-    """Train runs up to a step, maybe in another process: what each changes, and its members."""
-    trained = [run.advance(stop) for run in share]
-    return [(run.progress(), members) for run, members in zip(share, trained, strict=True)]
 
 
 def _ahead_of_twins(ends):

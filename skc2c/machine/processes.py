@@ -3,11 +3,15 @@
 import gc
 import os
 import warnings
+from collections.abc import Callable
 from contextlib import contextmanager
 from functools import cache, partial
-from threading import Event
+from threading import Event, Semaphore
+from typing import Any, NamedTuple
 
 from joblib import Parallel, delayed, effective_n_jobs
+
+from skc2c.machine.memory import keep_freed_memory
 
 # Arrays beyond this are mapped from a file, others sent. With joblib's one megabyte, making and
 # removing the files took up to a tenth of a fit to 1,700 rows.
@@ -16,6 +20,23 @@ _MAPPED = "64M"
 # Seconds to wait at most for pieces to be sent, and for one to be done. Neither is heard of after
 # an error, which joblib raises when it is asked for the results.
 _LONGEST_SENDING, _LONGEST_DOING = 10.0, 1.0
+
+
+class Relay(NamedTuple):
+    """A piece of work that another process begins, and this one ends.
+
+    Attributes
+    ----------
+    begin : callable
+        ``piece -> begun``, in the process that does the last of the other pieces, before it.
+    piece : object
+    end : callable
+        ``begun -> result``, in this process, after the first of the other pieces.
+    """
+
+    begin: Callable
+    piece: Any
+    end: Callable
 
 
 def n_processes(n_jobs):
@@ -35,8 +56,8 @@ def in_processes(n_jobs):
     Yields
     ------
     map : callable
-        ``(function, pieces) -> results``, in the order of the pieces. This process does the first
-        piece itself, if joblib lets it go on meanwhile.
+        ``(function, pieces, relay=None) -> results``, in the order of the pieces, and then that of
+        the `Relay`. This process does the first piece itself, if joblib lets it go on meanwhile.
     """
     n = n_processes(n_jobs)
     if n == 1:
@@ -46,7 +67,7 @@ def in_processes(n_jobs):
     # reading only: here they may be changed, which the other processes do not see.
     options = {"n_jobs": n_jobs, "batch_size": 1, "max_nbytes": _MAPPED, "mmap_mode": "c"}
     try:
-        parallel = Parallel(**options, return_as="generator", pre_dispatch=n - 1)
+        parallel = _Parallel(**options, return_as="generator", pre_dispatch=n - 1)
         over = _first_here
     except (TypeError, ValueError):  # before joblib 1.3, or a backend that cannot
         parallel, over = Parallel(**options), _all_elsewhere
@@ -54,26 +75,56 @@ def in_processes(n_jobs):
         yield partial(over, parallel)
 
 
-def _all_here(function, pieces):
-    return list(map(function, pieces))
+class _Parallel(Parallel):
+    """Tells when tasks are done; joblib looks for their results every hundredth of a second."""
+
+    done = Semaphore(0)
+
+    def print_progress(self):
+        # Called when a task is done.
+        super().print_progress()
+        self.done.release()
+
+    def wait_for(self, n):
+        """Wait until n more tasks are done, or for long enough."""
+        for _ in range(n):
+            if not self.done.acquire(timeout=_LONGEST_DOING):
+                return
 
 
-def _all_elsewhere(parallel, function, pieces):
-    return parallel(delayed(_elsewhere)(function, piece, os.getpid()) for piece in pieces)
+def _all_here(function, pieces, relay=None):
+    results = list(map(function, pieces))
+    return results if relay is None else [*results, relay.end(relay.begin(relay.piece))]
 
 
-def _first_here(parallel, function, pieces):
+def _all_elsewhere(parallel, function, pieces, relay=None):
+    own = _all_here(function, [], relay)
+    tasks = [(function, piece) for piece in pieces]
+    return parallel(delayed(_elsewhere)(*task, os.getpid()) for task in tasks) + own
+
+
+def _first_here(parallel, function, pieces, relay=None):
     first, *others = pieces
-    sent, done = [Event() for _ in others], Event()
-    results = parallel(_tasks(function, others, sent, done))
+    tasks = [(function, piece) for piece in others]
+    if relay is not None:
+        tasks.insert(0, (relay.begin, relay.piece))
+    sent, parallel.done = [Event() for _ in tasks], Semaphore(0)
+    results = parallel(
+        delayed(_elsewhere)(*task, os.getpid(), _Sent(event))
+        for task, event in zip(tasks, sent, strict=True)
+    )
     with _closed_by_errors(results):
         # What others are sent must not change while another thread is reading it.
-        for event in sent:
+        for event in sent[: len(others)]:
             event.wait(_LONGEST_SENDING)
-        first = function(first)
-        # Joblib looks for results every hundredth of a second only.
-        done.wait(_LONGEST_DOING)
-    return [first, *results]
+        found = [function(first)]
+        if relay is None:
+            parallel.wait_for(len(tasks))
+            return [*found, *results]
+        parallel.wait_for(1)
+        ended = relay.end(next(results))
+        parallel.wait_for(len(others))
+        return [*found, *results, ended]
 
 
 @contextmanager
@@ -85,14 +136,6 @@ def _closed_by_errors(results):
             warnings.simplefilter("ignore")  # joblib counts what was not finished
             results.close()
         raise
-
-
-def _tasks(function, pieces, sent, done):
-    """Yield the tasks of other processes; joblib asks for one more when the first is done."""
-    for piece, event in zip(pieces, sent, strict=True):
-        yield delayed(_elsewhere)(function, piece, os.getpid(), _Sent(event))
-    for event in (*sent, done):  # threads are sent nothing
-        event.set()
 
 
 class _Sent:
@@ -110,17 +153,21 @@ def _sent():
     """What a `_Sent` is in another process."""
 
 
-def _elsewhere(function, piece, sender, _=None):
+def _elsewhere(function, piece, sender, sent=None):
     if os.getpid() != sender:
-        _without_what_is_loaded()
+        _get_ready()
+    elif sent is not None:  # threads are sent nothing
+        sent.event.set()
     return function(piece)
 
 
 @cache
-def _without_what_is_loaded():
-    """Let collections of garbage in this process pass over what it has loaded so far.
+def _get_ready():
+    """Let this process receive, train and send as fast as the one that it works for.
 
     Joblib's processes collect garbage every second, which takes as long as a tenth of a fit where
-    all of scikit-learn is loaded.
+    all of scikit-learn is loaded: collections pass over what is loaded so far. And memory that is
+    freed is kept, without which a megabyte takes twice to three times as long to arrive.
     """
     gc.freeze()
+    keep_freed_memory()

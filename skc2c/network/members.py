@@ -7,6 +7,7 @@ know how many networks it works on.
 """
 
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import autograd.numpy as anp
 import numpy as np
@@ -40,9 +41,9 @@ class Members(Network):
         units = self.dense_layers[0].n_in, *self.layer_units[1:]
         return Members(units, self.activation, normalization=self.normalization, k=self.k)
 
-    @property
+    @cached_property
     def size(self):
-        return self.k * super().size
+        return self.k * self.single.size
 
     @property
     def n_members(self):
