@@ -46,3 +46,10 @@ def make_plan(solver="adam", n=41, n_folds=4, n_pool=0, loss="squared_error", **
         "behind": np.inf,
     }
     return CrossPlan(**(settings | changes))
+
+
+def train(run, *stops):
+    """What the members of a run come to at the last of several ends of cycles."""
+    for stop in stops:
+        trained = run.trained(run.advance(stop))
+    return trained

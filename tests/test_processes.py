@@ -4,14 +4,14 @@ import gc
 import os
 from functools import partial
 from threading import Lock
-from time import perf_counter
+from time import perf_counter, sleep
 
 import joblib
 import numpy as np
 import pytest
 
 from skc2c.machine import processes
-from skc2c.machine.processes import in_processes, n_processes
+from skc2c.machine.processes import Relay, here, in_processes, n_processes
 
 
 def square_and_process(x):
@@ -120,3 +120,67 @@ def test_collections_of_garbage_pass_over_what_other_processes_have_loaded():
     assert elsewhere > 10_000
     with joblib.parallel_config(backend="threading"), in_processes(2) as over:
         assert over(garbage, range(3)) == [before] * 3
+
+
+# --------------------------------------------------------------------------------- relays
+
+
+def ended_here(begun):
+    value, process = begun
+    return value + 1, process, os.getpid()
+
+
+@pytest.mark.parametrize("n_jobs", [2, 3])
+def test_what_another_process_begins_is_ended_here(n_jobs):
+    relay = Relay(square_and_process, 7, ended_here)
+    with in_processes(n_jobs) as over:
+        for _ in range(2):
+            *found, (value, begun_by, ended_by) = over(square_and_process, range(n_jobs), relay)
+            assert [x for x, _ in found] == [x * x for x in range(n_jobs)]
+            assert value == 50
+            assert found[0][1] == ended_by == os.getpid() != begun_by
+
+
+def test_one_process_ends_what_it_begins():
+    relay = Relay(square_and_process, 7, ended_here)
+    assert here(square_and_process, [3], relay) == [
+        (9, os.getpid()),
+        (50, os.getpid(), os.getpid()),
+    ]
+
+
+@pytest.mark.parametrize("backend", ["threading", "multiprocessing", "sequential"])
+def test_relays_are_the_same_with_any_backend(backend):
+    relay = Relay(square_and_process, 7, ended_here)
+    with joblib.parallel_config(backend=backend, n_jobs=2), in_processes(None) as over:
+        *found, ended = over(square_and_process, range(2), relay)
+    assert [x for x, _ in found] == [0, 1]
+    assert ended[0] == 50
+
+
+def test_another_process_begins_before_its_own_piece():
+    """And this one has what came of it while the other goes on."""
+    relay = Relay(sleep_and_tell, 0.0, lambda begun: (begun, perf_counter()))
+    with in_processes(2) as over:
+        over(sleep_and_tell, [0.0, 0.0])  # so that they have started
+        _, other, (begun, ended) = over(sleep_and_tell, [0.0, 1.0], relay)
+    assert begun < ended < other
+
+
+def sleep_and_tell(seconds):
+    sleep(seconds)
+    return perf_counter()
+
+
+def fail(_):
+    raise OverflowError("on the way")
+
+
+@pytest.mark.parametrize("failing", ["begin", "end", "last"])
+def test_an_error_in_a_relay_is_raised(failing):
+    begin, end = (fail if failing == name else str for name in ("begin", "end"))
+    last = partial(fail_at, failing=1) if failing == "last" else str
+    with in_processes(2) as over, pytest.raises(OverflowError):
+        over(last, [0, 1], Relay(begin, 7, end))
+    with in_processes(2) as over:
+        assert over(str, [0, 1], Relay(str, 7, str)) == ["0", "1", "7"]

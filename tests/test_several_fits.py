@@ -6,15 +6,17 @@ from time import perf_counter
 
 import numpy as np
 import pytest
-from cross_plans import SOLVERS, WAVES, each_solver, make_plan
+from cross_plans import SOLVERS, WAVES, each_solver, make_plan, train
 from numpy.testing import assert_allclose, assert_array_equal
 from oracles import negative_log_likelihood
 
 from skc2c import C2C, VAT, Jacobian, Ladder, Noise
 from skc2c.data.rows import Rows
-from skc2c.fitting import Candidate, cross_fit, loss_of, out_of_fold
+from skc2c.fitting import Candidate, cross_fit, loss_of, out_of_fold, shares
+from skc2c.fitting.advance import advance
 from skc2c.fitting.runs import OneByOne, SideBySide, runs_of
-from skc2c.fitting.several import _advance_all
+from skc2c.machine.processes import here
+from skc2c.network.fourier_features import FourierFeatures
 
 
 def assert_same_ends(first, second):
@@ -34,6 +36,14 @@ def assert_same_members(found, expected):
 
 
 # ------------------------------------------------------------------------------ the training
+
+
+@pytest.fixture
+def nothing_takes_time_to_send(monkeypatch):
+    """So that runs are divided and handed over however short the cycles are."""
+    monkeypatch.setattr(shares, "_SENDING", 0.0)
+    monkeypatch.setattr(shares, "_FEWEST_STEPS", 1)
+
 
 SHAPES = {
     "folds that differ in size": {},
@@ -64,44 +74,116 @@ def shaped_plan(solver, changes):
     return replace(plan, rows=Rows(rows.X, rows.y[:, : plan.n_outputs], rows.weight))
 
 
+@pytest.mark.usefixtures("nothing_takes_time_to_send")
 @pytest.mark.parametrize("changes", SHAPES.values(), ids=SHAPES)
 @each_solver
 def test_the_result_does_not_depend_on_how_many_shares_there_are(changes, solver):
     expected = cross_fit(shaped_plan(solver, changes))
-    for n in (3, 50):
+    for n in (2, 3, 50):
         found = cross_fit(shaped_plan(solver, changes), n_shares=n)
         assert_same_ends(found.ends, expected.ends)
         assert_array_equal(found.weights, expected.weights)
         assert found.loss == expected.loss
 
 
+class Copies:
+    """Pieces of work on copies, as other processes do them."""
+
+    def __init__(self):
+        self.sent, self.back = [], []
+
+    def __call__(self, function, shares, relay=None):
+        results = [self._away(function, share) for share in shares]
+        if relay is not None:
+            results.append(relay.end(self._away(relay.begin, relay.piece)))
+        return results
+
+    def _away(self, function, piece):
+        self.sent.append(pickle.dumps(piece))
+        self.back.append(pickle.dumps(function(pickle.loads(self.sent[-1]))))
+        return pickle.loads(self.back[-1])
+
+
+@pytest.mark.usefixtures("nothing_takes_time_to_send")
 @pytest.mark.parametrize("changes", SHAPES.values(), ids=SHAPES)
 @each_solver
 def test_other_processes_get_copies_and_send_back_no_rows(changes, solver):
     plan = shaped_plan(solver, changes)
-    rows = plan.rows.X.tobytes()
+    expected = cross_fit(plan).ends
+    for n in (2, 3):
+        over_shares = Copies()
+        assert_same_ends(cross_fit(plan, over_shares, n).ends, expected)
+        rows = plan.rows.X.tobytes()
+        assert all(rows in sent for sent in over_shares.sent)
+        assert not any(rows in back for back in over_shares.back)
 
-    def over_shares(function, shares):
-        sent = [pickle.dumps(share) for share in shares]
-        back = [pickle.dumps(function(pickle.loads(share))) for share in sent]
-        assert all(rows in share for share in sent)
-        assert not any(rows in share for share in back)
-        return map(pickle.loads, back)
 
-    found = cross_fit(plan, over_shares, n_shares=3)
-    assert_same_ends(found.ends, cross_fit(plan).ends)
+WIDE = (FourierFeatures(n_features=3, columns=(0, 1, 2), frequencies=(0.3, 0.7, 1.1, 1.7)),)
+
+
+def test_features_and_curves_are_not_sent():
+    """Features are made anew, and of curves only what is new is sent back."""
+    (run,) = runs_of(make_plan(candidates=[Candidate(WIDE, 0.1)]))
+    for stop in (6, 60, 66):
+        sent = pickle.dumps(run)
+        assert run.features.X.tobytes() not in sent
+        copy = pickle.loads(sent)
+        measured, progress = copy.advance(stop), copy.progress()
+        assert {len(curve) for curve in progress["further"].values()} == {
+            stop // 4 - run.n_steps // 4  # epochs have four steps
+        }
+        assert_array_equal(copy.features.X, run.features.X)
+        run.resume(progress)
+        for trained in run.trained(measured).values():
+            assert len(trained.curve) == -(-stop // 4)
+
+
+@pytest.mark.usefixtures("nothing_takes_time_to_send")
+@pytest.mark.parametrize("n_pool", [0, 15])
+@pytest.mark.parametrize("penalty", [C2C(), VAT(), Ladder()], ids=str)
+@pytest.mark.parametrize("normalization", [None, "batch"])
+def test_a_run_is_handed_over_in_the_middle_of_a_cycle(penalty, n_pool, normalization):
+    """And of an epoch, and goes on as if it had stayed."""
+    strengths = [Candidate(WAVES, alpha, normalization) for alpha in (0.0, 0.2)]
+    settings = {"penalty": penalty, "n_pool": n_pool, "candidates": strengths}
+    settings["layer_units"] = (3, 7, 2)
+    for until in (4, 9, 10, 13):
+        run, alone = (runs_of(make_plan(**settings))[-1] for _ in range(2))
+        train(run, 3)
+        train(alone, 3)
+        other = pickle.loads(pickle.dumps(run))
+        other.begin(until, 14)
+        assert other.n_steps == until
+        run.resume(pickle.loads(pickle.dumps(other.progress())))
+        assert_same_members(train(run, 14, 19), train(alone, 14, 19))
+        assert_array_equal(run.theta, alone.theta)
+
+
+@pytest.mark.usefixtures("nothing_takes_time_to_send")
+def test_some_run_is_handed_over():
+    """So that the tests above are about something."""
+    pieces = []
+
+    def over_shares(function, shares, relay=None):
+        pieces.append(relay and relay.piece)
+        return here(function, shares, relay)
+
+    cross_fit(make_plan(), over_shares, n_shares=2)
+    assert any(piece is not None for piece in pieces)
 
 
 @pytest.mark.parametrize(
-    ("strengths", "n_shares", "expected"),
+    ("strengths", "n_shares", "sending", "expected"),
     [
-        ((0.0, 0.1), 2, [[([0.1], [0, 1, 2, 3])], [([0.0], [0, 1, 2, 3])]]),
-        ((0.1, 0.3), 2, [[([0.1, 0.3], [0, 1])], [([0.1, 0.3], [2, 3])]]),
-        ((0.0, 0.1), 1, [[([0.1], [0, 1, 2, 3]), ([0.0], [0, 1, 2, 3])]]),
+        ((0.0, 0.1), 2, 1.0, [[([0.1], [0, 1, 2, 3])], [([0.0], [0, 1, 2, 3])]]),
+        ((0.1, 0.3), 2, 0.0, [[([0.1, 0.3], [0, 1])], [([0.1, 0.3], [2, 3])]]),
+        ((0.1, 0.3), 2, 1.0, [[([0.1, 0.3], [0, 1, 2, 3])]]),
+        ((0.0, 0.1), 1, 0.0, [[([0.1], [0, 1, 2, 3]), ([0.0], [0, 1, 2, 3])]]),
     ],
 )
-def test_runs_are_shared_and_divided(strengths, n_shares, expected):
+def test_runs_are_shared_and_divided(strengths, n_shares, sending, expected, monkeypatch):
     """The last candidate, which is the costliest, comes first."""
+    monkeypatch.setattr(shares, "_SENDING", sending)
     started = []
 
     def over_shares(function, shares):
@@ -144,6 +226,7 @@ def test_a_run_goes_on_from_where_its_parts_have_come_to(penalty, n_pool):
     assert_same_members(found, expected)
 
 
+@pytest.mark.usefixtures("nothing_takes_time_to_send")
 def test_a_divided_run_is_whole_after_each_cycle():
     """And costs what its parts say, whichever process they were in."""
     sizes, costs = [], []
@@ -156,12 +239,12 @@ def test_a_divided_run_is_whole_after_each_cycle():
 
     plan = make_plan(candidates=[Candidate((), 0.0)])
     (run,) = runs_of(plan)
-    assert run.cost == 2.0
-    _advance_all([run], 3, over_shares, 2)
+    assert 1e-6 < run.cost < 1e-3
+    advance([run], 3, over_shares, 2)
     assert run.folds == [0, 1, 2, 3]
     assert sum(costs[0]) / 2 < run.cost < sum(costs[0])
-    _advance_all([run], 10, over_shares, 3)
-    assert sizes == [[2, 2], [1, 1, 2]]
+    advance([run], 10, over_shares, 4)
+    assert sizes == [[2, 2], [1, 1, 1, 1]]
 
 
 def test_the_cost_of_a_run_is_the_time_of_a_step():
@@ -178,12 +261,6 @@ def test_a_plan_can_be_carried_out_again(solver):
     plan = make_plan(solver)
     first, second = cross_fit(plan), cross_fit(plan)
     assert_same_ends(first.ends, second.ends)
-
-
-def train(run, *stops):
-    for stop in stops:
-        trained = run.advance(stop)
-    return trained
 
 
 STRENGTHS = [Candidate(WAVES, alpha) for alpha in (0.05, 0.1, 0.7)]

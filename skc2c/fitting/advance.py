@@ -3,10 +3,10 @@
 from functools import partial
 
 from skc2c.fitting.shares import cost_of_whole, divided, handed_over, shared
-from skc2c.machine.processes import Relay
+from skc2c.machine.processes import Relay, here
 
 
-def advance(runs, stop, over_shares=map, n_shares=1):
+def advance(runs, stop, over_shares=here, n_shares=1):
     """Train all runs up to a step.
 
     Parameters
@@ -19,7 +19,7 @@ def advance(runs, stop, over_shares=map, n_shares=1):
     Returns
     -------
     trained : list of dict
-        As `Run.advance` returns them.
+        As `Run.trained` returns them.
     """
     n_steps = stop - runs[0].n_steps
     parts = divided(runs, n_shares, n_steps)
@@ -43,15 +43,15 @@ def advance(runs, stop, over_shares=map, n_shares=1):
 
 
 def _advance(share, stop):
-    """Train runs up to a step, maybe in another process: what each changes, and its members."""
-    trained = [run.advance(stop) for run in share]
-    return [(run.progress(), members) for run, members in zip(share, trained, strict=True)]
+    """Train runs up to a step, maybe in another process: progress, and what is measured."""
+    measured = [run.advance(stop) for run in share]
+    return [(run.progress(), found) for run, found in zip(share, measured, strict=True)]
 
 
 def _resumed(run, found):
-    progress, members = found
+    progress, measured = found
     run.resume(progress)
-    return members
+    return run.trained(measured)
 
 
 def _relay(run, n_steps, stop):

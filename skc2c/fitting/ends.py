@@ -46,7 +46,7 @@ def ends_of(plan, stop, reached):
     plan : CrossPlan
     stop : int
     reached : list of dict
-        As `Run.advance` returns them.
+        As `Run.trained` returns them.
 
     Returns
     -------

@@ -1,6 +1,5 @@
 """A run: members of one shape that are trained together."""
 
-from copy import copy
 from itertools import accumulate, chain, pairwise
 from time import perf_counter
 from typing import NamedTuple
@@ -34,6 +33,21 @@ class Trained(NamedTuple):
     outputs: np.ndarray
 
 
+class Measured(NamedTuple):
+    """What another process tells of a member, beside the progress of its run.
+
+    Attributes
+    ----------
+    outputs : ndarray of shape (n_left_out, K)
+        As in `Trained`.
+    folded : (Network, ndarray) or None
+        The network that predicts, and its parameters; None if these are those that are trained.
+    """
+
+    outputs: np.ndarray
+    folded: tuple | None
+
+
 class Run:
     """Some candidates, each with a network for each of some folds.
 
@@ -63,8 +77,24 @@ class Run:
         self.plan, self.candidates, self.folds = plan, list(candidates), list(folds)
         self.front, self.normalization = candidates[0].front, candidates[0].normalization
         self.n_steps, self.cycle_start = 0, 0
-        self.curves = {member: [] for member in self.members}
+        self._forget_curves()
         self.initial, self.probe, *self.orders = (self._streams() for _ in range(4))
+
+    def __getstate__(self):
+        """Without curves, which only grow: see `progress`."""
+        return {name: value for name, value in self.__dict__.items() if name != "curves"}
+
+    def __setstate__(self, state):
+        self.__dict__.update(state)
+        self._forget_curves()
+
+    def _forget_curves(self):
+        self.curves = {member: [] for member in self.members}
+        self._know_curves()
+
+    def _know_curves(self):
+        """Note how long curves are, to tell later what is new in them."""
+        self.known = {member: len(curve) for member, curve in self.curves.items()}
 
     @property
     def members(self):
@@ -99,27 +129,46 @@ class Run:
 
         Returns
         -------
-        trained : dict of Trained
-            By member.
+        measured : list of Measured
+            For each member, to be handed to `trained`.
         """
         start, n_steps = perf_counter(), stop - self.n_steps
         # Members may diverge: their loss is infinite then, and others are chosen.
         with np.errstate(over="ignore", invalid="ignore"):
             self._train(stop)
             self.n_steps = self.cycle_start = stop
-            parts = zip(self.members, self._parameters(), self._unfinished(), strict=True)
-            trained = {
-                member: self._trained(member, theta, self.curves[member] + latest)
-                for member, theta, latest in parts
-            }
+            pairs = zip(self.members, self._parameters(), strict=True)
+            measured = [self._measured(member, theta) for member, theta in pairs]
         self.cost = (perf_counter() - start) / n_steps
-        return trained
+        return measured
 
-    def _trained(self, member, theta, curve):
-        plan, (_, left_out) = self.plan, self.plan.folds[member[1]]
+    def _measured(self, member, theta):
         network, theta = self._fitted(member, theta)
-        h = outputs(network, theta, plan.rows.take(left_out).X)
-        return Trained(network, theta, curve, h)
+        h = outputs(network, theta, self.plan.rows.take(self.plan.folds[member[1]][1]).X)
+        return Measured(h, None if self.normalization is None else (network, theta))
+
+    def trained(self, measured):
+        """Return what each member has come to.
+
+        Parameters
+        ----------
+        measured : list of Measured
+            As `advance` returned it, maybe in another process whose progress was resumed here.
+
+        Returns
+        -------
+        trained : dict of Trained
+            By member.
+        """
+        with np.errstate(over="ignore", invalid="ignore"):  # as in `advance`
+            unfinished = self._unfinished()
+        each = zip(self.members, self._parameters(), unfinished, measured, strict=True)
+        return {
+            member: Trained(
+                *(found.folded or (self.single, theta)), self.curves[member] + latest, found.outputs
+            )
+            for member, theta, latest, found in each
+        }
 
     def _fitted(self, member, theta):
         """The network of a member that predicts, and its parameters."""
@@ -134,12 +183,17 @@ class Run:
 
     def progress(self):
         """What training has changed, to be handed to `resume`: small beside the run itself."""
-        names = *self._changing, "curves", "n_steps", "cycle_start", "cost"
-        return {name: getattr(self, name) for name in names}
+        names = *self._changing, "n_steps", "cycle_start", "cost"
+        further = {member: curve[self.known[member] :] for member, curve in self.curves.items()}
+        return {name: getattr(self, name) for name in names} | {"further": further}
 
     def resume(self, progress):
         """Go on from where a copy of this run has come to, maybe in another process."""
+        progress = dict(progress)
+        for member, further in progress.pop("further").items():
+            self.curves[member] = self.curves[member][: self.known[member]] + further
         self.__dict__.update(progress)
+        self._know_curves()
         self._prepare()
 
     def keep(self, candidates):
@@ -156,16 +210,23 @@ class Run:
         return [self._of(self.folds[start:stop]) for start, stop in pairwise(edges)]
 
     def _of(self, folds):
-        part = copy(self)
+        part = self._copy()
         part._restrict(self.candidates, folds)
         return part
 
+    def _copy(self):
+        """A shallow copy, also of what is not sent to other processes."""
+        new = object.__new__(type(self))
+        new.__dict__.update(self.__dict__)
+        return new
+
     def released(self, candidate):
         """A run of one candidate that goes on from where it is, without the penalty."""
-        run, free = copy(self), candidate.unpenalised
+        run, free = self._copy(), candidate.unpenalised
         run._restrict([candidate], self.folds)
         run.curves = {(free, fold): list(run.curves[candidate, fold]) for fold in run.folds}
         run.candidates = [free]
+        run._know_curves()
         run._release()
         run._prepare()
         return run
@@ -175,6 +236,7 @@ class Run:
         self.n_steps, self.cycle_start = parts[0].n_steps, parts[0].cycle_start
         curves = {member: curve for part in parts for member, curve in part.curves.items()}
         self.curves = {member: curves[member] for member in self.members}
+        self._know_curves()
         place = {member: i for i, member in enumerate(chain(*(p.members for p in parts)))}
         self._join(parts, [place[member] for member in self.members])
         self._prepare()

@@ -16,6 +16,7 @@ import numpy as np
 from skc2c.fitting.advance import advance
 from skc2c.fitting.ends import ends_of, loss_of, losses_of_mixes
 from skc2c.fitting.runs import runs_of
+from skc2c.machine.processes import here
 from skc2c.solvers import DivergenceError
 
 # Rounds of the greedy selection: each adds one of the ends to the mix, with replacement, so that
@@ -80,15 +81,14 @@ class CrossFit(NamedTuple):
         return [(network, theta, weight / 2) for network, theta, weight in [*own, *self.pupils]]
 
 
-def cross_fit(plan, over_shares=map, n_shares=1, after=None):
+def cross_fit(plan, over_shares=here, n_shares=1, after=None):
     """Carry out a plan.
 
     Parameters
     ----------
     plan : CrossPlan
-    over_shares : callable, default=map
-        As what `in_processes` yields, which ends what another process has begun if there are
-        several shares.
+    over_shares : callable, default=here
+        As what `skc2c.machine.processes.in_processes` yields.
     n_shares : int, default=1
         Into how many shares the work is divided. The result does not depend on it.
     after : callable, optional

@@ -61,7 +61,7 @@ def in_processes(n_jobs):
     """
     n = n_processes(n_jobs)
     if n == 1:
-        yield _all_here
+        yield here
         return
     # One at a time: joblib would put small pieces together. Large arrays are mapped, by default for
     # reading only: here they may be changed, which the other processes do not see.
@@ -73,6 +73,12 @@ def in_processes(n_jobs):
         parallel, over = Parallel(**options), _all_elsewhere
     with parallel:
         yield partial(over, parallel)
+
+
+def here(function, pieces, relay=None):
+    """As what `in_processes` yields, without other processes."""
+    results = list(map(function, pieces))
+    return results if relay is None else [*results, relay.end(relay.begin(relay.piece))]
 
 
 class _Parallel(Parallel):
@@ -92,13 +98,8 @@ class _Parallel(Parallel):
                 return
 
 
-def _all_here(function, pieces, relay=None):
-    results = list(map(function, pieces))
-    return results if relay is None else [*results, relay.end(relay.begin(relay.piece))]
-
-
 def _all_elsewhere(parallel, function, pieces, relay=None):
-    own = _all_here(function, [], relay)
+    own = here(function, [], relay)
     tasks = [(function, piece) for piece in pieces]
     return parallel(delayed(_elsewhere)(*task, os.getpid()) for task in tasks) + own
 
