@@ -33,9 +33,11 @@ from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import NamedTuple
+from unittest.mock import patch
 
 import json_lines
 import numpy as np
+from scipy.special import softmax
 from sklearn.compose import TransformedTargetRegressor
 from sklearn.datasets import (
     load_breast_cancer,
@@ -57,14 +59,15 @@ from timing import environment
 from untuned_tables import calibration_error, report
 
 from skc2c import C2C, C2CClassifier, C2CRegressor
+from skc2c.estimators.targets import class_calibration
 from skc2c.solvers import Adam
 
 # --------------------------------------------------------------------------- contestants
 
 # Of the package, by what differs from the defaults. "no-" leaves out an ingredient: the penalty,
-# the embedding, the scaling of inputs, the normalisation of plain networks, the temperature of
-# classifiers, the shrinkage of regressors, the rate that falls to zero, the number of steps that
-# suits n, the folds (and with them everything that is chosen by them).
+# the embedding, the scaling of inputs, the normalisation of plain networks, the temperature and
+# the shifts of classifiers, the latter, the shrinkage of regressors, the rate that falls to zero,
+# the number of steps that suits n, the folds (and with them everything that is chosen by them).
 VARIANTS = {
     "skc2c": {},
     "no-penalty": {"alpha": 0.0},
@@ -72,6 +75,7 @@ VARIANTS = {
     "no-scaling": {"input_scaling": None},
     "no-normalization": {"normalization": None},
     "no-temperature": {},
+    "no-shift": {},
     "no-shrinkage": {},
     "no-annealing": {"solver": Adam(schedule="constant")},
     "no-budget": {"max_iter": 200},
@@ -107,17 +111,41 @@ OWN_SETTINGS = VARIANTS | TRIED
 BEHIND_A_SCALER = {"no-scaling", "scaler"}
 
 
-class Tempered(C2CClassifier):
-    """A classifier that takes a part of the temperature that its folds tell, of its logarithm."""
+class HalfTempered(C2CClassifier):
+    """A classifier that takes half of the temperature that its folds tell, of its logarithm."""
 
-    part = 1.0
+    def _logits(self, X):
+        """As training left them, and the shift."""
+        shift = self.logit_shift_
+        shift = np.append(0.0, shift) if len(shift) == 1 else shift
+        logits = np.log(np.maximum(super().predict_proba(X), np.finfo(float).tiny))
+        return (logits - shift) * self.temperature_, shift
 
     def predict_proba(self, X):
-        powers = super().predict_proba(X) ** self.temperature_ ** (1.0 - self.part)
-        return powers / powers.sum(axis=1, keepdims=True)
+        logits, shift = self._logits(X)
+        return softmax(logits / np.sqrt(self.temperature_) + shift, axis=1)
 
 
-PARTS = {"no-temperature": 0.0, "half-temperature": 0.5}
+class Untempered(HalfTempered):
+    """A classifier whose outputs stay as training left them."""
+
+    def predict_proba(self, X):
+        return softmax(self._logits(X)[0], axis=1)
+
+
+class Unshifted(C2CClassifier):
+    """A classifier with a temperature, but no shifts."""
+
+    def fit(self, X, y):
+        with patch.object(class_calibration, "_PENALTY", 1e12):
+            return super().fit(X, y)
+
+
+CLASSIFIERS = {
+    "no-temperature": Untempered,
+    "half-temperature": HalfTempered,
+    "no-shift": Unshifted,
+}
 
 
 class Unshrunk(C2CRegressor):
@@ -135,14 +163,12 @@ def kind_of(name, is_regression):
     """C2CClassifier or C2CRegressor, or what differs from it in its predictions."""
     if is_regression:
         return Unshrunk if name == "no-shrinkage" else C2CRegressor
-    return Tempered if name in PARTS else C2CClassifier
+    return CLASSIFIERS.get(name, C2CClassifier)
 
 
 def ours(name, is_regression, threads):
     """C2CClassifier or C2CRegressor with the settings of this name."""
     model = kind_of(name, is_regression)(random_state=0, **OWN_SETTINGS[name])
-    if name in PARTS:
-        model.part = PARTS[name]
     return make_pipeline(StandardScaler(), model) if name in BEHIND_A_SCALER else model
 
 

@@ -259,8 +259,8 @@ def test_more_loss_by_a_standard_error_is_harm_however_many_rows_are_right(rng):
     assert do_harm(BINARY, plan, with_rows, alone)
 
 
-def test_factor_is_in_the_fitted_network(blobs):
-    """The out-of-fold outputs have it, and no other makes their loss smaller."""
+def test_factor_and_shift_are_in_the_fitted_network(blobs):
+    """The out-of-fold outputs have them, and no other factor makes their loss smaller."""
     X, marked, y = blobs(60)
     y = y.copy()
     y[:20] = 1 - y[:20]  # a third of the labels is wrong
@@ -271,7 +271,8 @@ def test_factor_is_in_the_fitted_network(blobs):
     h = np.log(p / (1.0 - p))
 
     def loss(factor):
-        return np.mean(np.logaddexp(0.0, factor * h) - y[:60] * factor * h)
+        outputs = clf.logit_shift_ + factor * (h - clf.logit_shift_)
+        return np.mean(np.logaddexp(0.0, outputs) - y[:60] * outputs)
 
     assert clf.temperature_ > 1.1
     assert loss(1.0) <= min(loss(0.9), loss(1.1))

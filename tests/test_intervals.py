@@ -10,8 +10,8 @@ from oracles import PLAIN
 from sklearn.linear_model import LinearRegression
 from sklearn.model_selection import KFold, ShuffleSplit
 from tuned import (
+    adjusted,
     draw,
-    factor,
     make,
     network_by_hand,
     selected,
@@ -60,7 +60,7 @@ def test_intervals_are_those_of_the_definition(monkeypatch, task, hidden, cv):
     new = draw(task, n=7, seed=1)[0]
     center, scale = standardization(y)
     of_folds, of_new = (
-        functions_of_folds(plan, found, squashed(rows, X)) * factor(reg) * scale + center
+        adjusted(reg, functions_of_folds(plan, found, squashed(rows, X))) * scale + center
         for rows in (X, new)
     )
     Y = y.reshape(len(y), -1)

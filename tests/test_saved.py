@@ -105,7 +105,7 @@ def test_an_early_estimator_is_whole(name):
     assert (fitted.n_networks_, fitted.input_center_) == (1, None)
     assert (fitted.alpha_, fitted.epsilon_) == (estimator.alpha_, estimator.epsilon_)
     # The course of the fit was not recorded, and outputs were left as they were.
-    later = {"temperature_", "shrinkage_"}
+    later = {"temperature_", "logit_shift_", "shrinkage_"}
     assert set(vars(fitted)) - set(vars(estimator)) - later == {"history_"}
 
 

@@ -48,7 +48,7 @@ def in_units(h, y):
 @pytest.mark.parametrize("loss", ["squared_error", "poisson", "quantile"])
 def test_targets_are_the_predictions_of_the_labelled_rows_alone(rows, plans, loss, monkeypatch):
     """Before these are drawn towards the mean, as the whole is in the end."""
-    monkeypatch.setattr(training, "tempered", lambda training, *_: training)
+    monkeypatch.setattr(training, "adjusted", lambda training, *_: training)
     X, y = rows
     y = np.abs(y)
     C2CRegressor(loss=loss, **BRIEF).fit(X[:N], y[:N], X_unlabeled=X[N:])

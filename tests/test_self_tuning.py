@@ -8,8 +8,8 @@ from numpy.testing import assert_allclose, assert_array_equal
 from scipy import sparse
 from tuned import (
     TASKS,
+    adjusted,
     draw,
-    factor,
     in_front,
     link,
     make,
@@ -55,7 +55,7 @@ def test_the_function_is_the_weighted_mean_of_the_networks(task, hidden, monkeyp
     ((plan, found),) = seen
     assert found.weights.sum() == pytest.approx(1.0)
     X_test, _ = draw(task, seed=1)
-    h = mean_by_hand(plan, found, squashed(X_test, X)) * factor(estimator)
+    h = adjusted(estimator, mean_by_hand(plan, found, squashed(X_test, X)))
     if task.startswith("real"):
         center, scale = standardization(y)
         h = center + scale * h
@@ -89,7 +89,7 @@ def test_mean_of_networks_with_and_without_embedding(solver, monkeypatch):
     kinds = {tuple(map(type, end.candidate.front)) for end in found.ends}
     assert kinds == {(), (PiecewiseLinear,), (FourierFeatures,)}
     center, scale = standardization(y)
-    h = center + scale * factor(estimator) * mean_by_hand(plan, found, squashed(X, X))
+    h = center + scale * adjusted(estimator, mean_by_hand(plan, found, squashed(X, X)))
     assert_allclose(estimator.predict(X), h[:, 0], rtol=1e-5)
     assert estimator.n_networks_ == len(plan.folds) * len(found.ends)
 

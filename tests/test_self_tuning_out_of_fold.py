@@ -10,8 +10,8 @@ from tuned import (
     TASKS,
     D,
     N,
+    adjusted,
     draw,
-    factor,
     loss,
     make,
     out_of_fold_by_hand,
@@ -42,7 +42,7 @@ def predicted(task, estimator, outputs):
 
 def by_hand(task, plan, found, X, y, estimator):
     """Out-of-fold outputs, from the networks of the folds."""
-    h = out_of_fold_by_hand(plan, found, squashed(X, X)) * factor(estimator)
+    h = adjusted(estimator, out_of_fold_by_hand(plan, found, squashed(X, X)))
     if task.startswith("real"):
         center, scale = standardization(y)
         return center + scale * h

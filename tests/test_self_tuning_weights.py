@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.model_selection import KFold
-from tuned import TASKS, N, assert_same_function, draw, make, spy_on_cross_fit
+from tuned import TASKS, N, as_trained, assert_same_function, draw, make, spy_on_cross_fit
 
 each_task = pytest.mark.parametrize("task", TASKS)
 each_solver = pytest.mark.parametrize("solver", ["adam", "lbfgs"])
@@ -78,9 +78,11 @@ def test_balanced_classes_count_alike_out_of_fold(monkeypatch):
     y = (np.arange(N) < 10).astype(int)
     estimator = make("binary", class_weight="balanced").fit(X, y)
     ((_, found),) = seen
-    powers = estimator.oob_decision_function_**estimator.temperature_  # before it was applied
-    p = (powers / powers.sum(axis=1, keepdims=True))[np.arange(N), y]
-    means = [-np.log(p[y == c]).mean() for c in (0, 1)]
+    given = estimator.oob_decision_function_
+    logit = np.log(given[:, 1] / given[:, 0])
+    logit = (logit - estimator.logit_shift_) * estimator.temperature_  # as training left it
+    nll = np.logaddexp(0.0, logit) - y * logit
+    means = [nll[y == c].mean() for c in (0, 1)]
     assert_allclose(found.loss, np.mean(means), rtol=1e-5)
 
 
@@ -100,11 +102,17 @@ def test_heavy_rows_are_predicted_better_out_of_fold(solver):
 
 
 @pytest.mark.parametrize("task", ["multiclass", "real"])
-def test_a_common_factor_of_the_weights_only_changes_l2(task):
+def test_a_common_factor_of_the_weights_only_changes_l2(task, monkeypatch):
+    """And what rows say against a prior in the adjustment after training."""
     X, y = draw(task)
     weight = weights() + 0.5
-    first = make(task, l2=0.1).fit(X, y, sample_weight=weight)
-    second = make(task, l2=0.4).fit(X, y, sample_weight=4 * weight)
+    first, second = (
+        as_trained(
+            monkeypatch,
+            lambda n=n: make(task, l2=0.1 * n).fit(X, y, sample_weight=n * weight),
+        )
+        for n in (1, 4)
+    )
     assert_allclose(first.coefs_[0], second.coefs_[0], rtol=1e-3, atol=1e-4)
     assert_allclose(first.oob_score_, second.oob_score_, rtol=1e-3)
 

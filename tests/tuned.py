@@ -72,15 +72,15 @@ def spy_on_cross_fit(monkeypatch, change=lambda found: found):
 def as_trained(monkeypatch, fit):
     """What a fit comes to if outputs stay as training leaves them."""
     with monkeypatch.context() as patch:
-        patch.setattr(training, "tempered", lambda training, *_: training)
+        patch.setattr(training, "adjusted", lambda training, *_: training)
         return fit()
 
 
-def factor(estimator):
-    """By what outputs were multiplied after training."""
+def adjusted(estimator, h):
+    """Outputs as they are multiplied and shifted after training."""
     if hasattr(estimator, "temperature_"):
-        return 1.0 / estimator.temperature_
-    return 1.0 - estimator.shrinkage_
+        return h / estimator.temperature_ + estimator.logit_shift_
+    return h * (1.0 - estimator.shrinkage_)
 
 
 ACTIVATIONS = {"relu": lambda z: np.maximum(z, 0.0), "tanh": np.tanh}

@@ -18,7 +18,7 @@ def function_of_one(ingredients, network, units, theta, dtype):
         **_function(ingredients, units, network.unpack(theta), extra, dtype),
         **_layers(network),
         **front_attributes(ingredients.scaling, network.front),
-        **ingredients.targets.attributes_of_factor(1.0),
+        **ingredients.targets.attributes_of_adjustment(1.0, 0.0),
         "n_networks_": 1,
     }
 
@@ -85,7 +85,7 @@ def attributes_of_several(ingredients, training, found, dtype):
         **_function(ingredients, units, parts, np.concatenate(extras), dtype),
         **_layers(network),
         **front_attributes(ingredients.scaling, network.front),
-        **ingredients.targets.attributes_of_factor(training.factor),
+        **ingredients.targets.attributes_of_adjustment(training.factor, training.shift),
         "n_networks_": len(networks),
         "alpha_": main.candidate.alpha,
         "n_iter_": len(curve),

@@ -6,9 +6,9 @@ from typing import NamedTuple
 
 from sklearn.base import BaseEstimator
 
+from skc2c.estimators.adjustment import adjusted
 from skc2c.estimators.assembly import assemble as assemble_one
 from skc2c.estimators.callbacks import Tasks
-from skc2c.estimators.confidence import tempered
 from skc2c.estimators.cross_assembly import CrossTraining, folds_of
 from skc2c.estimators.cross_assembly import assemble as assemble_several
 from skc2c.estimators.few_labels import (
@@ -130,7 +130,7 @@ def _reported(estimator, ingredients, training, found, call):
 
 
 def _attributes_of_several(ingredients, training, found, call):
-    training = tempered(training, ingredients.targets, found.outputs)
+    training = adjusted(training, ingredients.targets, found.outputs)
     return {
         **attributes_of_several(ingredients, training, found, call.dtype),
         **out_of_fold_attributes(ingredients, training, found, call.data),
@@ -187,9 +187,10 @@ def _train_few(estimator, plain, few, call, folds):
         return _reported(estimator, *trials[1], call)
     out_of_fold = {}
     if trials:
-        judged = _tempered(trials[0]) if can_judge(folds) else trials[0]
+        judged = _adjusted(trials[0]) if can_judge(folds) else trials[0]
         out_of_fold = out_of_fold_attributes(*judged, call.data)
-        whole = replace(whole, factor=judged.training.factor)
+        known = judged.training
+        whole = replace(whole, factor=known.factor, shift=known.shift)
     fitted = _Trial(few, whole, _train_several(estimator, few, whole, call, end))
     if len(trials) == 2 and _loses_a_class(fitted, trials[1]):
         return _reported(estimator, *trials[1], call)
@@ -243,10 +244,10 @@ def _fits_with_folds(estimator, plain, few, folds):
     return fits
 
 
-def _tempered(trial):
-    """The trial with outputs that are as certain as the rows left out bear out."""
+def _adjusted(trial):
+    """The trial with outputs that claim what the rows left out bear out."""
     targets, outputs = trial.ingredients.targets, trial.found.outputs
-    return trial._replace(training=tempered(trial.training, targets, outputs))
+    return trial._replace(training=adjusted(trial.training, targets, outputs))
 
 
 def _cross_fit(plan, n_jobs, after):

@@ -7,6 +7,7 @@ from sklearn.metrics import accuracy_score
 from sklearn.utils.multiclass import check_classification_targets, type_of_target
 from sklearn.utils.validation import column_or_1d
 
+from skc2c.estimators.targets.class_calibration import certainty
 from skc2c.estimators.targets.column import column
 from skc2c.estimators.targets.targets import CONSTANT, Targets
 
@@ -59,8 +60,12 @@ class ClassTargets(Targets):
     def n_targets(self):
         return 1 if self.is_binary else len(self.classes)
 
-    def attributes_of_factor(self, factor):
-        return {"temperature_": float(1.0 / factor)}
+    def adjustment(self, h, y, weight):
+        return certainty(self.likelihood, h, y, weight)
+
+    def attributes_of_adjustment(self, factor, shift):
+        shift = np.broadcast_to(shift, self.n_outputs).astype(np.float64)
+        return {"temperature_": float(1.0 / factor), "logit_shift_": shift}
 
     def attributes(self):
         return {"classes_": self.classes}

@@ -60,25 +60,10 @@ class RealTargets(Targets):
         )
 
     def adjustment(self, h, y, weight):
-        """What outputs are to be multiplied by, and what is added then.
-
-        Predictions vary no more than rows left out bear out, and are no more certain.
-
-        Parameters
-        ----------
-        h : ndarray of shape (n, K)
-            Out of fold.
-        y : ndarray of shape (n, T)
-        weight : ndarray of shape (n,)
-
-        Returns
-        -------
-        factor, shift : ndarray of shape (K,) or float
-        """
         # Training sees deviations from the mean.
         return factor_of_deviations(self.likelihood, 0.0, h, y, weight), 0.0
 
-    def attributes_of_factor(self, factor):
+    def attributes_of_adjustment(self, factor, shift):
         shrinkage = 1.0 - np.broadcast_to(factor, self.n_outputs)[: self.n_targets]
         return {"shrinkage_": float(shrinkage[0]) if self.n_targets == 1 else shrinkage}
 

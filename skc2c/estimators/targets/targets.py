@@ -156,13 +156,26 @@ class Targets(ABC):
         return {}
 
     @abstractmethod
-    def attributes_of_factor(self, factor):
-        """Fitted attribute that says by what outputs were multiplied after training.
+    def adjustment(self, h, y, weight):
+        """What outputs are to be multiplied by, and what is added then.
+
+        Predictions vary no more than rows left out bear out, and are no more certain.
 
         Parameters
         ----------
-        factor : float or ndarray of shape (K,)
+        h : ndarray of shape (n, K)
+            Out of fold.
+        y : ndarray of shape (n, T)
+        weight : ndarray of shape (n,)
+
+        Returns
+        -------
+        factor, shift : float or ndarray of shape (K,)
         """
+
+    @abstractmethod
+    def attributes_of_adjustment(self, factor, shift):
+        """Fitted attributes that say what was done to outputs after training: see `adjustment`."""
 
     def nonconformity(self, h, y):
         """How far targets are from predictions, (n, T), or None if y is a class."""
