@@ -3,9 +3,10 @@
 import numpy as np
 from scipy.optimize import minimize
 
-# Of the squares of the shifts and of the logarithm of a factor above one, in units of the loss of a
-# row of weight one: normal priors with standard deviations of a third and a sixth. They matter where
-# rows are few, or all on the right side, where no factor would be too large (docs/untuned.md).
+# Of the squares of the shifts and of the logarithm of a factor above one, in units of the loss of
+# a row of weight one: normal priors with standard deviations of a third and a sixth. They matter
+# where rows are few, or all on the right side, where no factor would be too large
+# (docs/untuned.md).
 _OF_SHIFT, _OF_LOG_FACTOR = 5.0, 20.0
 
 # Of the factor: a hundredfold either way covers all that is sensible.
