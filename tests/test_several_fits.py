@@ -15,7 +15,6 @@ from skc2c.data.rows import Rows
 from skc2c.fitting import Candidate, cross_fit, loss_of, out_of_fold, shares
 from skc2c.fitting.advance import advance
 from skc2c.fitting.runs import OneByOne, SideBySide, runs_of
-from skc2c.machine.processes import here
 from skc2c.network.fourier_features import FourierFeatures
 
 
@@ -160,16 +159,19 @@ def test_a_run_is_handed_over_in_the_middle_of_a_cycle(penalty, n_pool, normaliz
 
 
 @pytest.mark.usefixtures("nothing_takes_time_to_send")
-def test_some_run_is_handed_over():
-    """So that the tests above are about something."""
-    pieces = []
+def test_a_run_that_is_handed_over_takes_no_step_twice(monkeypatch):
+    steps, begun, take = [], [], SideBySide._take_steps
 
-    def over_shares(function, shares, relay=None):
-        pieces.append(relay and relay.piece)
-        return here(function, shares, relay)
+    def spy(run, until, stop):
+        begun.append(until < stop)
+        steps.append((until - run.n_steps) * len(run.members))
+        take(run, until, stop)
 
-    cross_fit(make_plan(), over_shares, n_shares=2)
-    assert any(piece is not None for piece in pieces)
+    monkeypatch.setattr(SideBySide, "_take_steps", spy)
+    plan = replace(make_plan(), ends=[25])
+    cross_fit(plan, Copies(), n_shares=2)
+    assert any(begun)
+    assert sum(steps) == 25 * 4 * len(plan.candidates)
 
 
 @pytest.mark.parametrize(

@@ -169,13 +169,38 @@ def test_only_runs_that_can_begin_are_handed_over():
     assert handed_over([first, [FakeRun(4.0)]], N_STEPS).run is first[0]
 
 
-def test_nothing_is_handed_over_for_less_than_it_takes_to_send_it():
-    """It is sent twice more than otherwise, and in steps that are worth it."""
-    n_steps, gain = 100, 2 * SENDING
-    for ahead, expected in ((0.9 * gain, False), (1.1 * gain, False), (3.0 * gain, True)):
-        step = SENDING / 4
-        shares = [beginning(20 * step, step), beginning(21 * step - ahead / n_steps)]
+@pytest.mark.parametrize(("part", "expected"), [(0.9, False), (1.1, True), (3.0, True)])
+def test_nothing_is_handed_over_for_less_than_it_takes_to_send_it(part, expected):
+    """It is sent twice more than otherwise."""
+    n_steps, step = 1000, SENDING / 100
+    ahead = part * 2 * SENDING / n_steps
+    shares = [beginning(20 * step, step), beginning(21 * step - ahead)]
+    assert (handed_over(shares, n_steps) is not None) == expected
+
+
+def test_a_few_steps_are_not_handed_over():
+    n_steps, step = 100, SENDING
+    for n, expected in ((4.5, False), (5.5, True)):
+        ahead = (2 * SENDING + 2 * n * step) / n_steps
+        shares = [beginning(20 * step, step), beginning(21 * step - ahead)]
         assert (handed_over(shares, n_steps) is not None) == expected
+
+
+def test_the_longest_share_is_told_with_what_is_sent():
+    n_steps, costs = 1000, (0.5, 0.3, 0.4)
+    chosen = [[module._Piece(cost, 4, True)] for cost in costs]
+    k = handed_over(shared([piece for (piece,) in chosen], 2), n_steps).n_steps
+    work = k * 0.3
+    longest, total = module._longest(chosen, 2, n_steps)
+    first, last = n_steps * 0.7 - work, n_steps * 0.5 + work + 2 * SENDING
+    assert longest == pytest.approx(max(first, last))
+    assert total == pytest.approx(n_steps * sum(costs) + SENDING)
+    assert work == pytest.approx(n_steps * 0.1, abs=0.31)
+
+
+def test_of_ways_that_take_as_long_that_with_less_to_do_is_taken(monkeypatch):
+    monkeypatch.setattr(module, "_SENDING", 0.0)
+    assert [len(run.folds) for run in parts_of([FakeRun(1.0)], 3)] == [2, 2]
 
 
 def test_runs_are_divided_only_where_handing_over_does_not_help():
