@@ -3,7 +3,7 @@
 import gc
 import os
 from functools import partial
-from threading import Lock
+from threading import Lock, current_thread, main_thread
 from time import perf_counter, sleep
 
 import joblib
@@ -159,12 +159,29 @@ def test_relays_are_the_same_with_any_backend(backend):
 
 
 def test_another_process_begins_before_its_own_piece():
-    """And this one has what came of it while the other goes on."""
-    relay = Relay(sleep_and_tell, 0.0, lambda begun: (begun, perf_counter()))
+    """This one does not wait for that, and has what came of it while the other goes on."""
+    relay = Relay(sleep_and_tell, 0.5, lambda begun: (begun, perf_counter()))
     with in_processes(2) as over:
         over(sleep_and_tell, [0.0, 0.0])  # so that they have started
-        _, other, (begun, ended) = over(sleep_and_tell, [0.0, 1.0], relay)
-    assert begun < ended < other
+        first, other, (begun, ended) = over(sleep_and_tell, [0.0, 1.0], relay)
+    assert first < begun < ended < other
+
+
+@pytest.mark.parametrize("relay", [None, Relay(str, 7, str)])
+def test_results_are_not_looked_for_before_they_are_there(relay, monkeypatch):
+    """Joblib does so every hundredth of a second."""
+    monkeypatch.setattr(processes, "_LONGEST_DOING", 30.0)
+    naps = []
+
+    def nap(seconds):
+        if current_thread() is main_thread():
+            naps.append(seconds)
+        sleep(seconds)
+
+    with in_processes(2) as over:
+        monkeypatch.setattr(joblib.parallel.time, "sleep", nap)
+        over(sleep_and_tell, [0.0, 0.3], relay)
+    assert naps.count(0.01) < 5
 
 
 def sleep_and_tell(seconds):
