@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from skc2c.machine import processes
+from skc2c.machine.memory import keep_freed_memory
 from skc2c.machine.processes import Relay, here, in_processes, n_processes
 
 
@@ -110,6 +111,15 @@ def test_what_cannot_be_sent_is_an_error(monkeypatch):
 
 def garbage(_):
     return gc.get_freeze_count()
+
+
+def memory(_):
+    return keep_freed_memory.cache_info().currsize
+
+
+def test_other_processes_keep_freed_memory():
+    with in_processes(2) as over:
+        assert over(memory, range(3))[1:] == [1, 1]
 
 
 def test_collections_of_garbage_pass_over_what_other_processes_have_loaded():

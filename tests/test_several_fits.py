@@ -123,8 +123,10 @@ WIDE = (FourierFeatures(n_features=3, columns=(0, 1, 2), frequencies=(0.3, 0.7, 
 def test_features_and_curves_are_not_sent():
     """Features are made anew, and of curves only what is new is sent back."""
     (run,) = runs_of(make_plan(candidates=[Candidate(WIDE, 0.1)]))
-    for stop in (6, 60, 66):
+    sizes = []
+    for stop in (6, 600, 666):
         sent = pickle.dumps(run)
+        sizes.append(len(sent))
         assert run.features.X.tobytes() not in sent
         copy = pickle.loads(sent)
         measured, progress = copy.advance(stop), copy.progress()
@@ -135,6 +137,28 @@ def test_features_and_curves_are_not_sent():
         run.resume(progress)
         for trained in run.trained(measured).values():
             assert len(trained.curve) == -(-stop // 4)
+    assert sizes[2] < sizes[1] + 500
+
+
+def test_generators_that_nobody_draws_from_are_not_sent():
+    plain, penalised = runs_of(make_plan(candidates=[Candidate((), 0.0), Candidate((), 0.1)]))
+    assert (len(plain.probe), len(plain.orders)) == (0, 1)
+    assert (len(penalised.probe), len(penalised.orders)) == (4, 2)
+
+
+@pytest.mark.parametrize(("loss", "factor"), [("squared_error", 1.4), ("log_loss", 1.6)])
+def test_costs_are_guessed_from_shapes(loss, factor):
+    """Kernels of wide inputs take longer, and so do statistics of batches and nearby rows."""
+    kinds = ((), 0.0), ((), 0.0, "batch"), (WAVES, 0.0), (WAVES, 0.1)
+    plan = make_plan(candidates=[Candidate(*kind) for kind in kinds], loss=loss)
+    plain, normalized, waves, penalised = (run.cost for run in runs_of(plan))
+    assert normalized == pytest.approx(1.25 * plain)
+    assert penalised == pytest.approx(factor * waves)
+    n_outputs = plan.n_outputs
+    widths = 3, WAVES[0].n_out
+    assert waves / plain == pytest.approx(
+        (45 + widths[1] + 4 * n_outputs) / (45 + widths[0] + 4 * n_outputs)
+    )
 
 
 @pytest.mark.usefixtures("nothing_takes_time_to_send")

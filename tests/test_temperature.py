@@ -140,6 +140,13 @@ def test_where_all_rows_are_right_outputs_are_made_a_little_more_certain():
     assert 1.0 <= once_more < 1.01  # there is nothing to be gained
 
 
+def test_a_factor_is_a_hundred_at_most():
+    y = (np.arange(60) % 2)[:, None]
+    h = np.where(y, 1e-3, -1e-3)
+    factor, _ = certainty(Bernoulli(), h, y, np.full(60, 1e6))
+    assert_allclose(factor, np.exp(4.6))
+
+
 def test_few_rows_change_little(rng):
     h, y = rng.normal(size=(4, 3)), np.eye(3)[[0, 0, 1, 0]]
     factor, shift = certainty(Categorical(), h, y, np.ones(4))

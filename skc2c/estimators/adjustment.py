@@ -1,16 +1,16 @@
-"""What is done to outputs after training: they claim no more than rows left out bear out."""
+"""What is done to outputs after training, so that they claim what rows left out bear out."""
 
 from dataclasses import replace
 
 
 def adjusted(training, targets, outputs):
-    """The training with outputs that claim less, if rows left out say so.
+    """The training with outputs that claim what rows left out bear out.
 
-    Probabilities are brought closer to each other, and predictions of numbers closer to their mean.
-    Log-probabilities are shifted by what rows of their class were given too much or too little;
-    predicted variances are multiplied by the mean squared error in units of the predicted standard
-    deviation, and quantiles are moved away from the median to where they have the right part of the
-    targets on either side.
+    Probabilities are brought closer to each other, or a little apart, and those of classes that are
+    predicted too often or too seldom are shifted. Predictions of numbers are brought closer to
+    their mean, predicted variances are multiplied by the mean squared error in units of the
+    predicted standard deviation, and quantiles are moved away from the median to where they have
+    the right part of the targets on either side.
 
     Parameters
     ----------

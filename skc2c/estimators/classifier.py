@@ -56,8 +56,8 @@ class C2CClassifier(
 
     temperature_ : float
         By what the outputs were divided after training (temperature scaling), so that
-        probabilities are about as certain as the rows that the folds left out bear out: 1 or
-        more. It is 1 without folds.
+        probabilities are about as certain as the rows that the folds left out bear out. It is 1
+        without folds.
 
     logit_shift_ : ndarray of shape (n_outputs_,)
         What was added to the outputs then (bias correction), so that each class is predicted

@@ -159,7 +159,7 @@ class Targets(ABC):
     def adjustment(self, h, y, weight):
         """What outputs are to be multiplied by, and what is added then.
 
-        Predictions vary no more than rows left out bear out, and are no more certain.
+        Predictions vary no more than rows left out bear out, and are about as certain.
 
         Parameters
         ----------
