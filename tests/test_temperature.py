@@ -140,11 +140,15 @@ def test_where_all_rows_are_right_outputs_are_made_a_little_more_certain():
     assert 1.0 <= once_more < 1.01  # there is nothing to be gained
 
 
-def test_a_factor_is_a_hundred_at_most():
+@pytest.mark.parametrize("size", [1e-6, 1e-3, 1.0, 1e3])
+def test_a_factor_is_a_hundredfold_at_most(size):
+    """Whatever the outputs are, all on the right side or all on the wrong one."""
     y = (np.arange(60) % 2)[:, None]
-    h = np.where(y, 1e-3, -1e-3)
-    factor, _ = certainty(Bernoulli(), h, y, np.full(60, 1e6))
-    assert_allclose(factor, np.exp(4.6))
+    for sign in (-1.0, 1.0):
+        h = sign * size * np.where(y, 1.0, -1.0)
+        factor, shift = certainty(Bernoulli(), h, y, np.full(60, 1e6))
+        assert (np.exp(-4.61) < factor <= 1.0) if sign < 0.0 else (1.0 <= factor < np.exp(4.61))
+        assert np.isfinite(shift).all()
 
 
 def test_few_rows_change_little(rng):

@@ -12,6 +12,9 @@ _OF_SHIFT, _OF_LOG_FACTOR = 5.0, 20.0
 # Of the factor: a hundredfold either way covers all that is sensible.
 _LOG_BOUNDS = (-4.6, 4.6)
 
+# Of the gradient of the mean loss.
+_TOLERANCE = 1e-7
+
 
 def certainty(likelihood, h, y, weight):
     """Return by what to multiply outputs, and what to add then, so that rows fare best.
@@ -46,7 +49,7 @@ def certainty(likelihood, h, y, weight):
     share = weight / total
 
     def objective(parameters):
-        log_factor, shift = parameters[0], parameters[1:]
+        log_factor, shift = np.clip(parameters[0], *_LOG_BOUNDS), parameters[1:]
         factor, above = np.exp(log_factor), max(log_factor, 0.0)
         values, gradient = likelihood.nll_and_gradient(y, factor * h + shift)
         gradient *= share[:, None]
@@ -55,7 +58,7 @@ def certainty(likelihood, h, y, weight):
         prior = (_OF_LOG_FACTOR * above**2 + _OF_SHIFT * shift @ shift) / total
         return share @ values + prior, np.append(of_log_factor, of_shift)
 
-    bounds = [_LOG_BOUNDS, *[(None, None)] * h.shape[1]]
-    start, settings = np.zeros(1 + h.shape[1]), {"jac": True, "method": "L-BFGS-B", "tol": 1e-10}
-    best = minimize(objective, start, bounds=bounds, **settings).x
-    return float(np.exp(best[0])), best[1:]
+    start = np.zeros(1 + h.shape[1])
+    # Not L-BFGS-B: with bounds, that of scipy 1.15.0 ended the process once.
+    best = minimize(objective, start, jac=True, method="BFGS", tol=_TOLERANCE).x
+    return float(np.exp(np.clip(best[0], *_LOG_BOUNDS))), best[1:]
