@@ -59,7 +59,7 @@ class C2CClassifier(
         probabilities are about as certain as the rows that the folds left out bear out. It is 1
         without folds.
 
-    logit_shift_ : ndarray of shape (n_outputs_,)
+    logit_shift_ : ndarray of shape (n_outputs,)
         What was added to the outputs then (bias correction), so that each class is predicted
         about as often as the rows that the folds left out bear out. Outputs are the
         log-probabilities of the classes up to a constant, or log-odds if y is binary or
