@@ -15,7 +15,7 @@ from unittest.mock import patch
 import numpy as np
 from scipy.special import log_softmax
 from sklearn.model_selection import StratifiedKFold
-from untuned import names, sources, table
+from untuned import as_trained, names, sources, table
 
 from skc2c import C2CClassifier
 from skc2c.estimators.targets import class_calibration
@@ -31,19 +31,12 @@ PRIORS = [
 ]
 
 
-def raw_logits(clf, probabilities):
-    """Outputs as training left them, one for each class."""
-    shift = clf.logit_shift_
-    shift = np.append(0.0, shift) if len(shift) == 1 else shift
-    logs = np.log(np.maximum(probabilities, np.finfo(float).tiny))
-    return (logs - shift) * clf.temperature_
-
-
 def losses(rows, train, test):
     """Log-loss on further rows with each of the priors."""
     clf = C2CClassifier(random_state=0).fit(rows.X[train], rows.y[train])
     known, new = (
-        raw_logits(clf, p) for p in (clf.oob_decision_function_, clf.predict_proba(rows.X[test]))
+        as_trained(clf, probabilities)[0]
+        for probabilities in (clf.oob_decision_function_, clf.predict_proba(rows.X[test]))
     )
     places = np.searchsorted(clf.classes_, rows.y[train])
     y, family, outputs = np.eye(len(clf.classes_))[places], LIKELIHOODS["log_loss"](), known

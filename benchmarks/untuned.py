@@ -111,26 +111,27 @@ OWN_SETTINGS = VARIANTS | TRIED
 BEHIND_A_SCALER = {"no-scaling", "scaler"}
 
 
+def as_trained(clf, probabilities):
+    """Logits of all classes as training left them, and what each is shifted by."""
+    shift = clf.logit_shift_
+    shift = np.append(0.0, shift) if len(shift) == 1 else shift
+    logits = np.log(np.maximum(probabilities, np.finfo(float).tiny))
+    return (logits - shift) * clf.temperature_, shift
+
+
 class HalfTempered(C2CClassifier):
     """A classifier that takes half of the temperature that its folds tell, of its logarithm."""
 
-    def _logits(self, X):
-        """As training left them, and the shift."""
-        shift = self.logit_shift_
-        shift = np.append(0.0, shift) if len(shift) == 1 else shift
-        logits = np.log(np.maximum(super().predict_proba(X), np.finfo(float).tiny))
-        return (logits - shift) * self.temperature_, shift
-
     def predict_proba(self, X):
-        logits, shift = self._logits(X)
+        logits, shift = as_trained(self, super().predict_proba(X))
         return softmax(logits / np.sqrt(self.temperature_) + shift, axis=1)
 
 
-class Untempered(HalfTempered):
+class Untempered(C2CClassifier):
     """A classifier whose outputs stay as training left them."""
 
     def predict_proba(self, X):
-        return softmax(self._logits(X)[0], axis=1)
+        return softmax(as_trained(self, super().predict_proba(X))[0], axis=1)
 
 
 class Unshifted(C2CClassifier):

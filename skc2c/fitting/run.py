@@ -48,6 +48,11 @@ class Measured(NamedTuple):
     folded: tuple | None
 
 
+def quietly():
+    """While members may diverge: their loss is infinite then, and others are chosen."""
+    return np.errstate(over="ignore", invalid="ignore")
+
+
 class Run:
     """Some candidates, each with a network for each of some folds.
 
@@ -133,8 +138,7 @@ class Run:
             For each member, to be handed to `trained`.
         """
         start, n_steps = perf_counter(), stop - self.n_steps
-        # Members may diverge: their loss is infinite then, and others are chosen.
-        with np.errstate(over="ignore", invalid="ignore"):
+        with quietly():
             self._train(stop)
             self.n_steps = self.cycle_start = stop
             pairs = zip(self.members, self._parameters(), strict=True)
@@ -144,7 +148,8 @@ class Run:
 
     def _measured(self, member, theta):
         network, theta = self._fitted(member, theta)
-        h = outputs(network, theta, self.plan.rows.take(self.plan.folds[member[1]][1]).X)
+        _, left_out = self.plan.folds[member[1]]
+        h = outputs(network, theta, self.plan.rows.take(left_out).X)
         return Measured(h, None if self.normalization is None else (network, theta))
 
     def trained(self, measured):
@@ -160,7 +165,7 @@ class Run:
         trained : dict of Trained
             By member.
         """
-        with np.errstate(over="ignore", invalid="ignore"):  # as in `advance`
+        with quietly():
             unfinished = self._unfinished()
         each = zip(self.members, self._parameters(), unfinished, measured, strict=True)
         return {

@@ -9,7 +9,7 @@ import numpy as np
 from skc2c.data.batches import MemberDealer
 from skc2c.fitting.members_objective import members_objective, rows_of
 from skc2c.fitting.problems import FullBatch, n_rows
-from skc2c.fitting.run import Run
+from skc2c.fitting.run import Run, quietly
 from skc2c.network import Members
 from skc2c.objective import Objective
 from skc2c.penalties import NoPenalty
@@ -67,13 +67,16 @@ class SideBySide(Run):
             self.deal.restore(self.position)
 
     def begin(self, until, stop):
-        """Take some of the steps up to where `advance` goes, `stop`, which then takes the rest.
+        """Take the first steps of a cycle, of which `advance` takes the others, maybe elsewhere.
 
         Parameters
         ----------
-        until, stop : int
+        until : int
+            How many steps have been taken then.
+        stop : int
+            The same at the end of the cycle, by which the learning rate goes.
         """
-        with np.errstate(over="ignore", invalid="ignore"):  # as in `advance`
+        with quietly():
             self._take_steps(until, stop)
             self.n_steps = until
 

@@ -88,7 +88,8 @@ def cross_fit(plan, over_shares=here, n_shares=1, after=None):
     ----------
     plan : CrossPlan
     over_shares : callable, default=here
-        As what `skc2c.machine.processes.in_processes` yields.
+        As what `skc2c.machine.processes.in_processes` yields. A relay is given only to runs of a
+        stochastic solver.
     n_shares : int, default=1
         Into how many shares the work is divided. The result does not depend on it.
     after : callable, optional

@@ -6,10 +6,12 @@ from typing import NamedTuple
 # takes 1.1 to 1.3 times as long in two halves (over the open sets).
 _FIXED = 1.0
 
-# Seconds that pass until another process has what it needs, and until this one has what came of it.
+# Seconds that pass until another process has what it needs, and until this one has what came of it
+# (measured; with much data it takes longer, and so do cycles).
 _SENDING = 0.003
 
-# A run is not handed over for fewer steps.
+# A run is not handed over for fewer steps: what this process makes in its first step and keeps is
+# there by then, and does not change while the other one's share is being sent.
 _FEWEST_STEPS = 5
 
 

@@ -118,14 +118,12 @@ def _first_here(parallel, function, pieces, relay=None):
         # What others are sent must not change while another thread is reading it.
         for event in sent[: len(others)]:
             event.wait(_LONGEST_SENDING)
-        found = [function(first)]
-        if relay is None:
-            parallel.wait_for(len(tasks))
-            return [*found, *results]
-        parallel.wait_for(1)
-        ended = relay.end(next(results))
+        found, ended = function(first), []
+        if relay is not None:
+            parallel.wait_for(1)
+            ended = [relay.end(next(results))]
         parallel.wait_for(len(others))
-        return [*found, *results, ended]
+        return [found, *results, *ended]
 
 
 @contextmanager
